@@ -1,0 +1,214 @@
+"""Derivations as data: steps, their reasons, and the claims that the referee tries to refute. Nothing here computes.
+
+A claim is made in a `World`: the frozen description of where the values of its symbols come from (worlds.py). The
+engine never looks into a world; the referee builds it in torch and reads the symbols' values off it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from derive.errors import Bug
+
+
+@dataclass(frozen=True)
+class World:
+    """Base of the worlds in worlds.py."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Why a step holds: a name (unique), and words in which {0}, {1} stand for what the rule was applied to."""
+
+    name: str
+    words: str
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(name: str, words: str) -> Rule:
+    """Registers a rule; a name taken twice with other words is a bug."""
+    if RULES.setdefault(name, Rule(name, words)).words != words:
+        raise Bug(f"two rules are called '{name}'")
+    return RULES[name]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A rule and the expressions (or words) that fill its places."""
+
+    rule: Rule
+    about: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Something that can be false, in a world."""
+
+    world: World
+
+
+@dataclass(frozen=True)
+class Equal(Claim):
+    """All sides are equal. Where a side shows a rounded numeral, the digits shown are the right ones."""
+
+    sides: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class IsGradient(Claim):
+    """Every side is the derivative of the scalar `of` in `wrt` (a symbol or an array), in denominator layout.
+
+    `of` is a symbol of the world, or an expression in its symbols.
+    """
+
+    of: Any
+    wrt: Any
+    sides: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Holds(Claim):
+    """A relation (SymPy's Lt, Le, Gt, Ge, Ne) holds."""
+
+    relation: Any
+
+
+@dataclass(frozen=True)
+class HasShape(Claim):
+    """A quantity of the world has these sizes; each size is an integer or a written expression of one.
+
+    `of` is the symbol that the world knows; `meaning` says in a few words what it is.
+    """
+
+    of: Any
+    shape: tuple[Any, ...]
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class HasCount(Claim):
+    """`of` (a symbol of the world: a number of parameters, of weights, ...) is every side."""
+
+    of: Any
+    sides: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class IsMinimum(Claim):
+    """The objective has its minimum over the symbols of `point` at that point: ((symbol, value), ...)."""
+
+    objective: Any
+    point: tuple[tuple[Any, Any], ...]
+
+
+@dataclass(frozen=True)
+class HasMean(Claim):
+    """The expectation of the random quantity `of` (a symbol of the world) is every side."""
+
+    of: Any
+    sides: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Refuted(Claim):
+    """Somebody's answer that is wrong: `claim` does not hold. `by` says whose, `right` is what holds instead."""
+
+    claim: Claim
+    by: str
+    right: Claim | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A claim with its reason; `is_result` sets it off. `remark` is shown without its equation (a comment on a claim)."""
+
+    claim: Claim
+    reason: Reason
+    is_result: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """Steps under a heading; `figure` is data for a drawing (document/figures.py draws it), `remark` words above."""
+
+    heading: str
+    steps: tuple[Step, ...]
+    remark: Reason | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A named result: what it is called in `expect`, its symbol, its value (expression, array or tuple of sizes),
+    and the claim that an author's own value for it becomes (given the value's expression)."""
+
+    name: str
+    value: Any
+    claim: Callable[[Any], Claim]
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """What one question asks, worked out."""
+
+    heading: str
+    sections: tuple[Section, ...]
+    answers: tuple[Answer, ...] = ()
+
+    @property
+    def steps(self) -> Iterator[Step]:
+        return (step for section in self.sections for step in section.steps)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A problem worked out: one derivation a question, in the order asked, then the author's key as claims.
+
+    Step ids are `part.section.step`, counted from 1: '2.1.3'; the author's answers are 'expect.NAME'.
+    """
+
+    problem: Any
+    derivations: tuple[Derivation, ...]
+    key: tuple[tuple[str, Step], ...] = ()
+
+    def steps(self) -> Iterator[tuple[str, Step]]:
+        for p, derivation in enumerate(self.derivations, 1):
+            for s, section in enumerate(derivation.sections, 1):
+                for k, step in enumerate(section.steps, 1):
+                    yield f"{p}.{s}.{k}", step
+        yield from self.key
+
+
+@dataclass
+class Work:
+    """Collects the steps of one section in one world, so that topics write reasons and expressions only."""
+
+    heading: str
+    world: World
+    remark: Reason | None = None
+    steps: list[Step] = field(default_factory=list)
+
+    def equal(self, *sides: Any, why: Rule, about: Iterable[Any] = (), result: bool = False) -> Work:
+        return self.claim(Equal(self.world, sides), why, about, result)
+
+    def gradient(self, of: Any, wrt: Any, *sides: Any, why: Rule, about: Iterable[Any] = (), result: bool = False) -> Work:
+        return self.claim(IsGradient(self.world, of, wrt, sides), why, about, result)
+
+    def claim(self, claim: Claim, why: Rule, about: Iterable[Any] = (), result: bool = False) -> Work:
+        self.steps.append(Step(claim, Reason(why, tuple(about)), result))
+        return self
+
+    def section(self) -> Section:
+        return Section(self.heading, tuple(self.steps), self.remark)
+
+
+def answers_by_name(derivations: Iterable[Derivation]) -> Mapping[str, Answer]:
+    """Every answer of a problem under its name; the first question that gives a name keeps it."""
+    found: dict[str, Answer] = {}
+    for derivation in derivations:
+        for answer in derivation.answers:
+            found.setdefault(answer.name, answer)
+    return found

@@ -1,0 +1,91 @@
+"""Worlds: where the values of a claim's symbols come from. Data only; the referee builds each in torch (checks/).
+
+`observed` pairs a symbol of the solution with a tag that says which quantity of the torch run it names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from derive.derivation import World
+
+Observed = tuple[tuple[Any, tuple[Any, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Formulas(World):
+    """Free symbols at random points of their domains, then `definitions` evaluated in order.
+
+    Domains by name: 'real', 'positive', 'unit' (0 to 1), 'integer', 'binary', 'probabilities', 'one_hot'; a symbol
+    without one takes what SymPy's assumptions say. Symbolic sizes are random small integers.
+    """
+
+    definitions: tuple[tuple[Any, Any], ...] = ()
+    domains: tuple[tuple[Any, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class NetworkRun(World):
+    """A network of torch.nn run forward and backward on one example.
+
+    Tags: ('input',), ('target',), ('weight', l), ('bias', l), ('pre_activation', l), ('activation', l), ('loss',),
+    and ('parameters',), ('weights',) for counts; l counts layers from 0. `values` fixes symbols to arrays
+    of exact numbers; the rest is random.
+    """
+
+    network: Any
+    loss: Any
+    observed: Observed
+    values: tuple[tuple[Any, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class LossRun(World):
+    """A loss of torch.nn.functional on given targets and outputs (nested tuples of exact numbers).
+
+    Tags: ('loss',), ('element', i) for the i-th term before the reduction, ('target', i), ('output', i).
+    """
+
+    loss: Any
+    targets: Any
+    outputs: Any
+    observed: Observed
+
+
+@dataclass(frozen=True)
+class OptimiserRun(World):
+    """An optimiser of torch.optim stepped on given gradients from a start.
+
+    Tags: ('parameter', t), ('gradient', t), and ('state', NAME, t) after step t (from 1; 0 is the start).
+    """
+
+    optimiser: Any
+    gradients: Any
+    start: Any
+    observed: Observed
+
+
+@dataclass(frozen=True)
+class RecurrenceRun(World):
+    """An optimiser's moment recurrences run at random hyper-parameters, gradients and t, or at the given ones.
+
+    `values` fixes symbols; tags: ('state', NAME), ('gradient',), ('hyper', NAME), ('time',). Under HasMean the
+    gradients are random with the stationary mean (and second moment) that the tags ('mean',), ('second_moment',) name.
+    """
+
+    optimiser: Any
+    observed: Observed
+    values: tuple[tuple[Any, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class LayerRun(World):
+    """A layer of torch.nn (or torch.nn.functional) given an input of this shape, or this input.
+
+    Tags: ('output',), ('input',), ('parameters',), ('weights',), ('biases',), ('output_size', axis).
+    """
+
+    layer: Any
+    input: Any
+    observed: Observed
