@@ -84,6 +84,14 @@ class Numeral(Written):
         return True
 
 
+class Rounded(Numeral):
+    """A number known only by its rounded digits, such as an author's 1.57: right when it is within half a unit."""
+
+    @property
+    def is_exact(self) -> bool:
+        return False
+
+
 class Terms(Written):
     """A sum in the order in which it is written."""
 

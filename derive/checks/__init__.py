@@ -1,0 +1,1 @@
+"""The referee: torch against every claim. Importing it registers every observer and checker."""

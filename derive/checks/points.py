@@ -1,0 +1,99 @@
+"""Seeded float64 points in the symbols' domains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from sympy import Basic, Idx, IndexedBase, Number, Product, Sum, Symbol
+from sympy.matrices.expressions.matexpr import MatrixSymbol
+
+from derive.algebra.nodes import Slot
+
+SMALLEST, LARGEST = 3, 6  # symbolic sizes
+
+
+def generator(seed: int, point: int) -> torch.Generator:
+    """A generator of its own for each point, so that points do not depend on one another."""
+    return torch.Generator().manual_seed(1_000_003 * seed + point)
+
+
+def free_symbols(exprs: Iterable[Any]) -> list[Basic]:
+    """Scalars, arrays and sequences that occur free, sizes included, in a fixed order."""
+    found: dict[Basic, None] = {}
+
+    def visit(expr: Any, bound: frozenset[Basic]) -> None:
+        if isinstance(expr, tuple | list):
+            for part in expr:
+                visit(part, bound)
+        elif isinstance(expr, Sum | Product):
+            inner = bound | {limit[0] for limit in expr.limits}
+            visit(expr.function, inner)
+            for limit in expr.limits:
+                visit(tuple(limit[1:]), inner)
+        elif isinstance(expr, MatrixSymbol):
+            found[expr] = None
+            visit(expr.shape, bound)
+        elif isinstance(expr, IndexedBase):
+            found[expr] = None
+        elif isinstance(expr, Symbol | Idx):
+            if expr not in bound and not isinstance(expr, Slot):
+                found[expr] = None
+        elif isinstance(expr, Basic):
+            for arg in expr.args:
+                visit(arg, bound)
+
+    visit(list(exprs), frozenset())
+    return sorted(found, key=lambda s: (type(s).__name__, str(s)))
+
+
+def draw(symbols: Iterable[Basic], domains: Mapping[Basic, str], random: torch.Generator) -> dict[Basic, torch.Tensor]:
+    """A value for each symbol: sizes first, then scalars and arrays, all leaves of one autograd graph."""
+    ordered = sorted(symbols, key=lambda s: isinstance(s, IndexedBase))  # a sequence may be an array's entries
+    sizes = {s for m in ordered if isinstance(m, MatrixSymbol) for d in m.shape for s in getattr(d, "free_symbols", ())}
+    values: dict[Basic, torch.Tensor] = {}
+    for symbol in [s for s in ordered if s in sizes] + [s for s in sizes if s not in ordered]:
+        values[symbol] = torch.randint(SMALLEST, LARGEST + 1, (), generator=random).to(torch.float64)
+    for symbol in ordered:
+        if symbol in values:
+            continue
+        shape = tuple(_size(d, values) for d in symbol.shape) if isinstance(symbol, MatrixSymbol) else ()
+        if isinstance(symbol, IndexedBase):
+            named = [v for k, v in values.items() if isinstance(k, MatrixSymbol) and k.name == str(symbol.label)]
+            values[symbol] = named[0] if named else _sample("real", (LARGEST + 2,), random)
+            continue
+        values[symbol] = _sample(domains.get(symbol) or _assumed(symbol), shape, random)
+    return values
+
+
+def _size(dimension: Any, values: Mapping[Basic, torch.Tensor]) -> int:
+    if isinstance(dimension, int | Number):
+        return int(dimension)
+    known = {s: round(float(values[s])) for s in dimension.free_symbols}
+    return int(dimension.xreplace({s: Number(v) for s, v in known.items()}))
+
+
+def _assumed(symbol: Basic) -> str:
+    if getattr(symbol, "is_integer", False):
+        return "integer"
+    return "positive" if getattr(symbol, "is_positive", False) else "real"
+
+
+def _sample(domain: str, shape: tuple[int, ...], random: torch.Generator) -> torch.Tensor:
+    def uniform(low: float, high: float) -> torch.Tensor:
+        return low + (high - low) * torch.rand(shape, generator=random, dtype=torch.float64)
+
+    if domain == "integer":
+        return torch.randint(1, 7, shape, generator=random).to(torch.float64)
+    if domain == "binary":
+        return torch.randint(0, 2, shape, generator=random).to(torch.float64)
+    if domain == "one_hot":
+        hot = int(torch.randint(0, shape[0], (), generator=random))
+        return torch.eye(shape[0], dtype=torch.float64)[:, hot : hot + 1].clone()
+    if domain == "probabilities":
+        return torch.softmax(uniform(-1.5, 1.5), 0).requires_grad_()
+    ranges = {"unit": (0.05, 0.95), "positive": (0.2, 2.5), "real": (-2.0, 2.0)}
+    return uniform(*ranges[domain]).requires_grad_()
+
+

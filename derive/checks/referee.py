@@ -1,0 +1,213 @@
+"""The referee: `check` tries to refute a claim, one checker a kind of claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, replace
+from functools import singledispatch
+from typing import Any
+
+import torch
+from sympy import Basic, Rational
+
+from derive.algebra.nodes import Expectation, Rounded, gradient_symbol, is_array, plain
+from derive.checks.bindings import Bindings, observe
+from derive.checks.evaluate import evaluate, truth
+from derive.checks.points import draw, free_symbols, generator
+from derive.derivation import Claim, Equal, HasCount, HasMean, HasShape, Holds, IsGradient, IsMinimum, Refuted, World
+from derive.errors import Bug
+from derive.report import Verdict
+from derive.worlds import Formulas
+
+POINTS = 16
+LOOSE, TIGHT = 1e-9, 1e-12  # relative: at random points; where everything is given
+
+
+@singledispatch
+def check(claim: Claim, seed: int = 0) -> Verdict:
+    """Tries to refute the claim in its world, at points that the seed fixes."""
+    raise Bug(f"no checker for claims of kind {type(claim).__name__}")
+
+
+def points(world: World, exprs: Iterable[Any], seed: int) -> Iterator[Bindings]:
+    """The world at up to `POINTS` points, one where nothing in it is random; every free symbol of `exprs` is bound."""
+    exprs = list(exprs)
+    first: Bindings | None = None
+    for k in range(POINTS):
+        bindings = _bound(world, exprs, generator(seed, k))
+        if k == 1 and first is not None and _same(first, bindings):
+            return
+        first = first or bindings
+        yield bindings
+
+
+def _bound(world: World, exprs: list[Any], random: torch.Generator) -> Bindings:
+    if isinstance(world, Formulas):
+        defined = {symbol for symbol, _ in world.definitions}
+        known = {symbol for symbol, _ in world.domains} | defined
+        names = {str(symbol) for symbol in defined}
+        missing = [s for s in free_symbols(exprs) if s not in known and str(s) not in names]
+        world = replace(world, domains=world.domains + tuple((symbol, "") for symbol in missing))
+        return observe(world, random)
+    bindings = observe(world, random)
+    missing = [s for s in free_symbols(exprs) if s not in bindings.values and not _named(s, bindings)]
+    bindings.values.update(draw(missing, {}, random))
+    return bindings
+
+
+def _named(symbol: Basic, bindings: Bindings) -> bool:
+    return any(str(key) == str(symbol) for key in bindings.values)
+
+
+def _same(one: Bindings, other: Bindings) -> bool:
+    return one.values.keys() == other.values.keys() and all(
+        one.values[key].shape == other.values[key].shape and torch.equal(one.values[key], other.values[key])
+        for key in one.values
+    )
+
+
+def error_between(left: torch.Tensor, right: torch.Tensor) -> float:
+    """The largest difference, relative to the size of the values where they exceed 1; infinite where shapes differ."""
+    left, right = _alike(left, right)
+    if left.shape != right.shape:
+        return float("inf")
+    if not (torch.isfinite(left).all() and torch.isfinite(right).all()):
+        same = torch.equal(torch.nan_to_num(left, nan=0.5), torch.nan_to_num(right, nan=0.5))
+        return 0.0 if same and not torch.isnan(left).any() else float("inf")
+    scale = max(1.0, float(left.detach().abs().max()), float(right.detach().abs().max()))
+    return float((left - right).detach().abs().max()) / scale
+
+
+def _alike(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A 1 x 1 array and a scalar are one number."""
+    if left.numel() == right.numel() == 1:
+        return left.reshape(()), right.reshape(())
+    return left, right
+
+
+def slack(side: Any) -> float:
+    """Half a unit of the last digit, where a side is known by its rounded digits only; else 0."""
+    entries = list(side) if is_array(side) and hasattr(side, "tolist") else [side]
+    return max((0.5 * 10.0 ** -entry.places for entry in entries if isinstance(entry, Rounded)), default=0.0)
+
+
+def compare(
+    sides: tuple[Any, ...], world: World, seed: int, first: Callable[[Bindings], torch.Tensor], also: tuple[Any, ...] = ()
+) -> Verdict:
+    """Every side against what `first` observes, at all points; the method is the world's."""
+    worst, count, method, deterministic = 0.0, 0, "", True
+    for bindings in points(world, (*sides, *also), seed):
+        count, method = count + 1, bindings.method
+        deterministic = count == 1
+        observed = first(bindings)
+        for side in sides:
+            value = evaluate(side, bindings)
+            error = error_between(observed, value)
+            allowed = slack(side) / max(1.0, float(value.detach().abs().max()))
+            worst = max(worst, max(error - allowed, 0.0) if allowed else error)
+            if worst > LOOSE:
+                return Verdict(False, method, count, error, difference(side, value, observed, seed))
+    if deterministic and worst > TIGHT:
+        return Verdict(False, method, count, worst, difference(sides[-1], evaluate(sides[-1], bindings), observed, seed))
+    return Verdict(True, method, count, worst)
+
+
+def difference(side: Any, value: torch.Tensor, observed: torch.Tensor, seed: int) -> str:
+    """Both values, and the first entry in which they differ."""
+    value, observed = _alike(value, observed)
+    if value.shape != observed.shape:
+        return f"it is {tuple(value.shape)} in size here and {tuple(observed.shape)} by torch (seed {seed})"
+    if value.ndim == 0:
+        return f"{value.item():.12g} here and {observed.item():.12g} by torch (seed {seed})"
+    gap = torch.nan_to_num((value - observed).abs(), nan=float("inf"))
+    place = tuple(int(k) for k in torch.unravel_index(gap.argmax(), gap.shape))
+    shown = ", ".join(str(k + 1) for k in place)
+    return f"entry ({shown}) is {value[place].item():.12g} here and {observed[place].item():.12g} by torch (seed {seed})"
+
+
+@check.register
+def check_equal(claim: Equal, seed: int = 0) -> Verdict:
+    """All sides at the same points; sides that are rational numbers also exactly."""
+    numbers = [plain(side) for side in claim.sides]
+    if all(isinstance(n, Rational) for n in numbers) and not any(slack(side) for side in claim.sides):
+        wrong = [n for n in numbers if n != numbers[0]]
+        detail = f"{numbers[0]} is not {wrong[0]}" if wrong else ""
+        return Verdict(not wrong, "in exact arithmetic, and in torch", 1, 0.0 if not wrong else float("inf"), detail)
+    return compare(claim.sides[1:], claim.world, seed, lambda b: evaluate(claim.sides[0], b), (claim.sides[0],))
+
+
+@check.register
+def check_gradient(claim: IsGradient, seed: int = 0) -> Verdict:
+    """The forward quantity differentiated by torch.autograd, against every side."""
+    derivative = gradient_symbol(claim.of, claim.wrt)
+    verdict = compare(claim.sides, claim.world, seed, lambda b: evaluate(derivative, b), (claim.of, claim.wrt))
+    return replace(verdict, method=f"torch.autograd; {verdict.method}")
+
+
+@check.register
+def check_relation(claim: Holds, seed: int = 0) -> Verdict:
+    """The relation at every point; between rational numbers also exactly."""
+    exactly = plain(claim.relation)
+    if exactly is not None and getattr(exactly, "is_Boolean", False) and exactly in (True, False):
+        return Verdict(bool(exactly), "in exact arithmetic", 1, 0.0, "" if exactly else "the relation is false")
+    count, method = 0, ""
+    for bindings in points(claim.world, [claim.relation], seed):
+        count, method = count + 1, bindings.method
+        if not truth(claim.relation, bindings):
+            left, right = (evaluate(side, bindings) for side in claim.relation.args)
+            return Verdict(False, method, count, float("inf"), difference("", left, right, seed))
+    return Verdict(True, method, count, 0.0)
+
+
+@check.register
+def check_shape(claim: HasShape, seed: int = 0) -> Verdict:
+    """The sizes of the tensor that torch made; 0-d tensors count as 1 x 1."""
+    bindings = next(points(claim.world, claim.shape, seed))
+    sizes = tuple(round(float(evaluate(size, bindings))) for size in claim.shape)
+    tensor = bindings.value(claim.of)
+    found = tuple(tensor.shape) or (1, 1)
+    detail = "" if sizes == found else f"{sizes} here and {found} by torch"
+    return Verdict(sizes == found, f"size read off; {bindings.method}", 1, 0.0, detail)
+
+
+@check.register
+def check_count(claim: HasCount, seed: int = 0) -> Verdict:
+    """The count that torch made, against every side."""
+    return compare(claim.sides, claim.world, seed, lambda b: b.value(claim.of), (claim.of,))
+
+
+@check.register
+def check_mean(claim: HasMean, seed: int = 0) -> Verdict:
+    """The expectation that torch found: exactly, or within five standard errors where it was sampled."""
+    mean = Expectation(claim.of)
+    worst, count, method = 0.0, 0, ""
+    for bindings in points(claim.world, claim.sides, seed):
+        count, method = count + 1, bindings.method
+        observed, error = bindings.value(mean), bindings.standard_errors.get(mean)
+        for side in claim.sides:
+            value = evaluate(side, bindings)
+            distance = error_between(observed, value)
+            allowed = TIGHT * 100 if error is None else 5 * error
+            if distance > max(allowed, slack(side)):
+                return Verdict(False, method, count, distance, difference(side, value, observed, seed))
+            worst = max(worst, distance)
+    return Verdict(True, method, count, worst)
+
+
+@check.register
+def check_refuted(claim: Refuted, seed: int = 0) -> Verdict:
+    """The disputed claim must fail, and what is said to hold instead must not."""
+    disputed = check(claim.claim, seed)
+    if disputed.passed:
+        return Verdict(False, disputed.method, disputed.points, disputed.max_error, "what was disputed is in fact right")
+    right = check(claim.right, seed) if claim.right is not None else disputed
+    passed = right.passed or claim.right is None
+    return Verdict(passed, f"refuted: {disputed.detail}; {right.method}", right.points, 0.0, "" if passed else right.detail)
+
+
+def kinds() -> tuple[type[Claim], ...]:
+    """Every kind of claim that has a checker."""
+    return tuple(kind for kind in check.registry if isinstance(kind, type) and issubclass(kind, Claim) and fields(kind))
+
+
+__all__ = ["IsMinimum", "check", "compare", "difference", "kinds", "points"]
