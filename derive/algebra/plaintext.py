@@ -1,0 +1,154 @@
+"""Expressions in NumPy's notation: what an author would type, and what a terminal shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy import Add, Indexed, Mul, Pow, Rational, Sum
+from sympy.matrices.expressions import MatAdd, MatMul, Transpose
+from sympy.matrices.expressions.matexpr import MatrixElement
+from sympy.printing.str import StrPrinter
+
+from derive.algebra import nodes
+from derive.algebra.numbers import decimal_text, numeral
+
+
+def numpy_text(expr: Any) -> str:
+    """The text of an expression, an array, a relation or a tuple of sizes."""
+    if isinstance(expr, str):
+        return expr
+    if isinstance(expr, tuple | list):
+        return "(" + ", ".join(map(numpy_text, expr)) + ")"
+    return _Text().doprint(expr)
+
+
+class _Text(StrPrinter):
+    def wrap(self, expr: Any) -> str:
+        loose = (Add, MatAdd, Mul, MatMul, nodes.Terms, nodes.Factors, nodes.Quotient, nodes.Map, Sum)
+        negative = isinstance(expr, nodes.Numeral | Rational) and (expr.value if isinstance(expr, nodes.Numeral) else expr) < 0
+        return f"({self._print(expr)})" if isinstance(expr, loose) or negative else self._print(expr)
+
+    def _print_Numeral(self, expr: nodes.Numeral) -> str:
+        return decimal_text(expr)
+
+    _print_Rounded = _print_Numeral
+
+    def _print_Float(self, expr: Any) -> str:
+        return decimal_text(numeral(expr))
+
+    def joined(self, terms: Any) -> str:
+        line = ""
+        for term in terms:
+            printed = self._print(term)
+            if isinstance(term, nodes.Terms | Add | MatAdd):
+                printed = f"({printed})"
+            line += printed if not line else f" - {printed[1:]}" if printed.startswith("-") else f" + {printed}"
+        return line
+
+    def _print_Add(self, expr: Add, order: Any = None) -> str:
+        from derive.algebra.notation import positive_first
+
+        return self.joined(positive_first(expr.as_ordered_terms() if not expr.has(nodes.Written) else expr.args))
+
+    def _print_Terms(self, expr: nodes.Terms) -> str:
+        return self.joined(expr.args)
+
+    def _print_MatAdd(self, expr: MatAdd) -> str:
+        from derive.algebra.notation import positive_first
+
+        return self.joined(positive_first(expr.args))
+
+    def _print_Factors(self, expr: nodes.Factors) -> str:
+        return "*".join(map(self.wrap, expr.args))
+
+    def _print_Quotient(self, expr: nodes.Quotient) -> str:
+        return f"{self.wrap(expr.args[0])}/{self.wrap(expr.args[1])}"
+
+    def _print_Power(self, expr: nodes.Power) -> str:
+        return f"{self.wrap(expr.args[0])}**{self.wrap(expr.args[1])}"
+
+    def _print_Pow(self, expr: Pow, rational: bool = False) -> str:
+        if expr.exp == -1:
+            return f"1/{self.wrap(expr.base)}"
+        if expr.exp == Rational(1, 2):
+            return f"sqrt({self._print(expr.base)})"
+        return f"{self.wrap(expr.base)}**{self.wrap(expr.exp)}"
+
+    def _print_Magnitude(self, expr: nodes.Magnitude) -> str:
+        return f"abs({self._print(expr.args[0])})"
+
+    def _print_Largest(self, expr: nodes.Largest) -> str:
+        return f"max({', '.join(map(self._print, expr.args))})"
+
+    def _print_Floor(self, expr: nodes.Floor) -> str:
+        return f"floor({self._print(expr.args[0])})"
+
+    def _print_Prime(self, expr: nodes.Prime) -> str:
+        return f"{expr.args[0]}'({self._print(expr.args[1])})"
+
+    def _print_Function(self, expr: Any) -> str:
+        row = getattr(expr, "row", None)
+        return f"{row.name}({self._print(expr.args[0])})" if row else super()._print_Function(expr)
+
+    def _print_Expectation(self, expr: nodes.Expectation) -> str:
+        return f"E[{self._print(expr.args[0])}]"
+
+    def _print_Partial(self, expr: nodes.Partial) -> str:
+        below = " ".join(f"d{self._print(symbol)}" for symbol in expr.args[1:])
+        order = f"^{len(expr.args) - 1}" if len(expr.args) > 2 else ""
+        return f"d{order}{self.wrap(expr.args[0])}/{below}" if not order else f"d{order} {self.wrap(expr.args[0])}/({below})"
+
+    _print_Gradient = _print_Partial
+
+    def _print_Transpose(self, expr: Transpose) -> str:
+        return f"{self.wrap(expr.args[0])}.T"
+
+    def _print_MatMul(self, expr: MatMul) -> str:
+        scalars = [self.wrap(a) for a in expr.args if not nodes.is_array(a)]
+        arrays = [self.wrap(a) for a in expr.args if nodes.is_array(a)]
+        product = " @ ".join(arrays)
+        if scalars == ["-1"] or scalars == ["(-1)"]:
+            return f"-{product}"
+        return "*".join([*scalars, product if len(arrays) == 1 or not scalars else f"({product})"])
+
+    def _print_MatrixElement(self, expr: MatrixElement) -> str:
+        indices = [expr.i + 1] if expr.parent.shape[1] == 1 else [expr.i + 1, expr.j + 1]
+        return f"{self.wrap(expr.parent)}[{', '.join(map(self._print, indices))}]"
+
+    def _print_Indexed(self, expr: Indexed) -> str:
+        return f"{expr.base.label}[{', '.join(map(self._print, expr.indices))}]"
+
+    def _print_ImmutableDenseMatrix(self, expr: Any) -> str:
+        rows = ["[" + ", ".join(map(self._print, row)) + "]" for row in expr.tolist()]
+        return rows[0] if len(rows) == 1 and expr.shape == (1, 1) else "[" + ", ".join(rows) + "]"
+
+    def _print_ZeroMatrix(self, expr: Any) -> str:
+        return "0"
+
+    def _print_OneMatrix(self, expr: Any) -> str:
+        return "1"
+
+    def _print_Softmax(self, expr: nodes.Softmax) -> str:
+        return f"softmax({self._print(expr.args[0])})"
+
+    def _print_LogSoftmax(self, expr: nodes.LogSoftmax) -> str:
+        return f"log_softmax({self._print(expr.args[0])})"
+
+    def _print_Total(self, expr: nodes.Total) -> str:
+        return f"sum({self._print(expr.array)})"
+
+    def _print_Mean(self, expr: nodes.Mean) -> str:
+        return f"mean({self._print(expr.array)})"
+
+    def _print_Map(self, expr: nodes.Map) -> str:
+        from sympy import Symbol
+
+        names = {nodes.Slot(k): Symbol(f"@{k}@") for k in range(len(expr.arrays))}
+        body = self._print(expr.body.xreplace(names))
+        for k, array in enumerate(expr.arrays):
+            body = body.replace(f"@{k}@", self.wrap(array))
+        return body
+
+    def _print_Sum(self, expr: Sum) -> str:
+        limits = ", ".join(f"{i}={self._print(a)}..{self._print(b)}" for i, a, b in expr.limits)
+        return f"sum({self._print(expr.function)}, {limits})"
