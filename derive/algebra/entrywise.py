@@ -45,6 +45,8 @@ def _vector(printer: Any, body: Expr, arrays: tuple[Any, ...]) -> tuple[str, int
         return _vector_sum(printer, body, arrays), SUM
     if isinstance(body, Mul):
         return _vector_product(printer, body, arrays), PRODUCT
+    if isinstance(body, nodes.Factors):
+        return _circled(printer, list(body.args), arrays, False), PRODUCT
     if isinstance(body, Pow) and body.exp == -1:
         return rf"\frac{{\bm{{1}}}}{{{_vector(printer, body.base, arrays)[0]}}}", PRODUCT
     if isinstance(body, Pow):
@@ -86,7 +88,8 @@ def _vector_sum(printer: Any, body: Add, arrays: tuple[Any, ...]) -> str:
         if _varies(magnitude):
             piece = _guarded(printer, magnitude, arrays, PRODUCT)
         else:
-            piece = r"\bm{1}" if magnitude == 1 else printer.bracket(magnitude, PRODUCT) + r" \bm{1}"
+            level = POWER if magnitude.has(nodes.Total) else PRODUCT
+            piece = r"\bm{1}" if magnitude == 1 else printer.bracket(magnitude, level) + r" \bm{1}"
         sign = ("-" if negative else "") if not pieces else (" - " if negative else " + ")
         pieces.append(sign + piece)
     return "".join(pieces)
@@ -115,9 +118,14 @@ def _vector_product(printer: Any, body: Mul, arrays: tuple[Any, ...]) -> str:
 def _circled(printer: Any, factors: list[Expr], arrays: tuple[Any, ...], led: bool) -> str:
     if len(factors) == 1:
         return _guarded(printer, factors[0], arrays, PRODUCT if led else SUM)
-    ordered = sorted(factors, key=lambda factor: not _is_matrix_product(factor, arrays))
+    ordered = sorted(factors, key=lambda factor: not _comes_first(factor, arrays))
     pieces = [_guarded(printer, f, arrays, POWER if _is_matrix_product(f, arrays) else PRODUCT) for f in ordered]
     return r" \odot ".join(pieces)
+
+
+def _comes_first(factor: Expr, arrays: tuple[Any, ...]) -> bool:
+    """What comes from above is written before the local derivative."""
+    return isinstance(factor, nodes.Slot) and isinstance(arrays[factor.index], MatMul | nodes.Gradient)
 
 
 def _is_matrix_product(factor: Expr, arrays: tuple[Any, ...]) -> bool:

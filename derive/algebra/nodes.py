@@ -189,10 +189,6 @@ class Slot(Symbol):
         return (self.index,), {}
 
 
-def rows_of(expr: Any) -> Any:
-    return expr.shape[0]
-
-
 class Map(MatrixExpr):
     """A function applied entry by entry to arrays of one shape: `Map(body, X, Y)`, with `Slot(0)`, `Slot(1)` in body.
 
@@ -223,14 +219,23 @@ class Map(MatrixExpr):
     @property
     def free_symbols(self) -> set[Basic]:
         slots = {symbol for symbol in self.body.free_symbols if isinstance(symbol, Slot)}
-        return (self.body.free_symbols - slots).union(*(array.free_symbols for array in self.arrays))
+        return (set(self.body.free_symbols) - slots).union(*(array.free_symbols for array in self.arrays))
 
     def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
         return self.at([array[i, j] for array in self.arrays])
 
     def at(self, entries: Iterable[Expr]) -> Expr:
         """The body with the entries put into its slots."""
-        return self.body.xreplace({Slot(k): entry for k, entry in enumerate(entries)})
+        return filled(self.body, {Slot(k): entry for k, entry in enumerate(entries)})
+
+
+def filled(body: Any, slots: dict[Basic, Basic]) -> Any:
+    """The body with its slots replaced; what an inner array binds (inside a total, say) is not touched."""
+    if body in slots:
+        return slots[body]
+    if isinstance(body, Total | Mean | MatrixExpr) or not isinstance(body, Basic) or not body.args:
+        return body
+    return body.func(*[filled(arg, slots) for arg in body.args])
 
 
 def _merged(body: Expr, arrays: tuple[Array, ...]) -> tuple[Expr, list[Array]]:
@@ -246,10 +251,10 @@ def _merged(body: Expr, arrays: tuple[Array, ...]) -> tuple[Expr, list[Array]]:
     for k, array in enumerate(arrays):
         if isinstance(array, Map):
             inner = {Slot(m): slot_of(part) for m, part in enumerate(array.arrays)}
-            replacement[Slot(k)] = array.body.xreplace(inner)
+            replacement[Slot(k)] = filled(array.body, inner)
         else:
             replacement[Slot(k)] = slot_of(array)
-    return body.xreplace(replacement), flat
+    return filled(body, replacement), flat
 
 
 class Total(Expr):
@@ -265,7 +270,9 @@ class Total(Expr):
         return self.args[0]
 
     def _eval_derivative(self, symbol: Symbol) -> Expr:
-        raise NotDerivable("a sum over an array is differentiated by adjoints, not by SymPy")
+        if symbol in self.free_symbols:
+            raise NotDerivable("a sum over an array is differentiated by adjoints, not by SymPy")
+        return Integer(0)
 
 
 class Mean(Expr):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sympy import Add, Expr, Float, Function, Indexed, IndexedBase, Integer, MatrixBase, Mul, Piecewise, Pow, Rational, Sum, Symbol, fraction
+from sympy import Add, Expr, Float, Function, Indexed, IndexedBase, Integer, MatrixBase, Mul, Piecewise, Pow, Rational, Sum, Symbol, fraction, log
 from sympy.core.relational import Relational
 from sympy.matrices.expressions import MatAdd, MatMul, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
@@ -98,7 +98,7 @@ def ordered_factors(factors: Iterable[Expr]) -> list[Expr]:
         base = factor.base if isinstance(factor, Pow) else factor
         if factor.is_number and not factor.has(Function):
             return 0
-        if isinstance(base, Sum | nodes.Total):
+        if isinstance(base, Sum | nodes.Total | log):
             return 4
         return 3 if isinstance(base, Add | nodes.Terms) else 1
 
@@ -161,6 +161,8 @@ class _Printer(LatexPrinter):
     def strength(self, expr: Any) -> int:
         if isinstance(expr, nodes.Numeral):
             return SUM if expr.value < 0 else (PRODUCT if "/" in decimal_text(expr) else ATOM)
+        if isinstance(expr, MatrixBase) and expr.shape == (1, 1):
+            return self.strength(expr[0, 0])
         if isinstance(expr, nodes.Map):
             if expr.body.has(Piecewise):
                 return ATOM if isinstance(expr.body, Function) else self.strength(expr.body)
@@ -193,7 +195,19 @@ class _Printer(LatexPrinter):
         return "".join(pieces)
 
     def _print_Add(self, expr: Add, order: Any = None) -> str:
-        return self.join_terms(positive_first(expr.as_ordered_terms() if not expr.has(nodes.Written) else expr.args))
+        terms = positive_first(expr.as_ordered_terms() if not expr.has(nodes.Written) else expr.args)
+        if expr.has(log):
+            terms = sorted(terms, key=lambda term: (leads_with_minus(term) != leads_with_minus(terms[0]), len(str(term))))
+        if all(map(leads_with_minus, terms)) and not expr.has(nodes.Written):
+            return "-" + self.wrap(self.join_terms([-term for term in terms]))
+        return self.join_terms(terms)
+
+    def _print_Piecewise(self, expr: Piecewise) -> str:
+        lines = []
+        for branch, condition in expr.args:
+            when = r"\text{otherwise}" if condition == True else rf"\text{{if }} {self._print(condition)}"  # noqa: E712
+            lines.append(rf"{self._print(branch)} & {when}")
+        return r"\begin{cases} " + r" \\ ".join(lines) + r" \end{cases}"
 
     def _print_Terms(self, expr: nodes.Terms) -> str:
         return self.join_terms(expr.args)

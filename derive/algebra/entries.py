@@ -1,0 +1,113 @@
+"""Rewriting entrywise expressions: each law holds entry by entry, so scalar algebra proves it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy import Add, Dummy, Expr, MatrixBase, Mul, Piecewise, cancel, factor, fraction, together
+from sympy.matrices.expressions import MatAdd
+from sympy.matrices.expressions.matexpr import MatrixSymbol
+
+from derive.algebra.nodes import Factors, Map, Slot, Terms, Total, filled, plain
+
+
+def as_map(array: Any) -> Any:
+    """A sum of arrays as one Map: A + f(B) is the map (a, b) -> a + f(b)."""
+    if isinstance(array, MatAdd):
+        return Map(Add(*[Slot(k) for k in range(len(array.args))]), *[as_map(arg) for arg in array.args])
+    return array
+
+
+def merged(array: Any) -> Any:
+    """The entrywise expression over one denominator, common factors cancelled: -y/p + (1 - y)/(1 - p) is
+    (p - y)/(p (1 - p)); branches keep their conditions."""
+    array = as_map(array)
+    if not isinstance(array, Map):
+        return array
+    body = plain(array.body)
+    if body.has(Piecewise):
+        return array if body == array.body else Map(body, *array.arrays)
+    totals = {node: Dummy() for node in body.atoms(Total)}
+    top, bottom = fraction(cancel(together(body.xreplace(totals))))
+    back = {dummy: node for node, dummy in totals.items()}
+    result = _signed(factor(top) / factor(bottom)).xreplace(back)
+    return Map(result, *array.arrays) if result != array.body else array
+
+
+def _signed(expr: Expr) -> Expr:
+    """(y - p)/(p (p - 1)) as (p - y)/(p (1 - p)): denominators lose their minus signs."""
+    top, bottom = fraction(expr)
+    factors, sign = [], 1
+    for f in Mul.make_args(bottom):
+        if isinstance(f, Add) and _constant_is_negative(f):
+            factors.append(-f)
+            sign = -sign
+        else:
+            factors.append(f)
+    top = top if sign > 0 else _negated(top)
+    return _absorbed(top) / Mul(*factors)
+
+
+def _absorbed(top: Expr) -> Expr:
+    """-x (x - 1) as x (1 - x): a minus in front goes into a bracket whose constant is negative."""
+    if not top.could_extract_minus_sign():
+        return top
+    brackets = [f for f in Mul.make_args(top) if isinstance(f, Add) and _constant_is_negative(f)]
+    return Mul(*[f for f in Mul.make_args(-top) if f != brackets[0]], -brackets[0]) if brackets else top
+
+
+def _negated(expr: Expr) -> Expr:
+    adds = [f for f in Mul.make_args(expr) if isinstance(f, Add)]
+    return -expr if not adds else Mul(*[f for f in Mul.make_args(expr) if f is not adds[0]], -adds[0])
+
+
+def _constant_is_negative(expr: Add) -> bool:
+    constant, _ = expr.as_coeff_Add()
+    return bool(constant < 0)
+
+
+def written_product(left: Any, right: Any) -> Any:
+    """left o right, nothing cancelled yet."""
+    left, right = as_map(left), as_map(right)
+    arrays = [left, right]
+    if isinstance(left, Map) and isinstance(right, Map):
+        shift = {Slot(k): Slot(k + len(left.arrays)) for k in range(len(right.arrays))}
+        return Map(Factors(left.body, filled(right.body, shift)), *left.arrays, *right.arrays)
+    if isinstance(right, Map):
+        shift = {Slot(k): Slot(k + 1) for k in range(len(right.arrays))}
+        return Map(Factors(Slot(0), filled(right.body, shift)), left, *right.arrays)
+    return Map(Factors(Slot(0), Slot(1)), *arrays)
+
+
+def cancelled_totals(array: Any) -> Any:
+    """Totals inside an entrywise expression, each with its summand cancelled and constants taken out; the total of a
+    target's entries, which are probabilities, is one."""
+    totals = {node: _simple_total(node) for node in array.body.atoms(Total)}
+    return Map(array.body.xreplace(totals), *array.arrays)
+
+
+def _simple_total(node: Total) -> Expr:
+    simple = merged(node.array)
+    if isinstance(simple, Map):
+        coefficient, rest = simple.body.as_independent(*[Slot(k) for k in range(len(simple.arrays))], as_Add=False)
+        return coefficient * _known_total(Map(rest, *simple.arrays))
+    return _known_total(simple)
+
+
+def _known_total(array: Any) -> Expr:
+    is_target = isinstance(array, MatrixSymbol) and array.name == "y"
+    return Add(1) if is_target else Total(array)
+
+
+def unrolled(expr: Any) -> Any:
+    """Totals over explicit numbers as written sums, one term an entry."""
+    if isinstance(expr, Total) and isinstance(expr.array, Map):
+        arrays = expr.array.arrays
+        if all(isinstance(array, MatrixBase) for array in arrays):
+            return Terms(*[expr.array.at([array[i, 0] for array in arrays]) for i in range(arrays[0].shape[0])])
+    if isinstance(expr, Map) or not getattr(expr, "args", ()):
+        return expr
+    if isinstance(expr, Mul) and expr.has(Total):
+        coefficient, rest = expr.as_coeff_Mul()
+        return Factors(coefficient, unrolled(rest)) if coefficient != 1 else unrolled(rest)
+    return expr.func(*map(unrolled, expr.args)) if expr.has(Total) else expr

@@ -1,0 +1,124 @@
+"""The observer of networks: the same stack in torch.nn, in float64, run forward and backward on one example."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from derive.checks.bindings import Bindings, exact_tensor, observe
+from derive.errors import Bug
+from derive.worlds import NetworkRun
+
+ACTIVATIONS = {
+    "identity": nn.Identity,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "softplus": nn.Softplus,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "softmax": lambda: nn.Softmax(dim=1),
+}
+
+
+@observe.register
+def observe_network(world: NetworkRun, generator: torch.Generator) -> Bindings:
+    """Rows in torch, columns on the page: an array of torch's (1, n) is bound as its transpose."""
+    linears, activations = build(world.network)
+    tags = {tag: symbol for symbol, tag in world.observed}
+    given = {tag: exact_tensor(value) for symbol, value in world.values for s, tag in world.observed if s == symbol}
+    _fill(linears, given, generator)
+    x = given["input",].T if ("input",) in given else torch.randn(1, world.network.input, generator=generator, dtype=torch.float64)
+    run: dict[tuple[Any, ...], torch.Tensor] = {("input",): x.clone().requires_grad_()}
+    flowing = run["input",]
+    for k, (linear, activation) in enumerate(zip(linears, activations, strict=True)):
+        run["pre_activation", k] = linear(flowing)
+        run["activation", k] = flowing = activation(run["pre_activation", k])
+    bindings = Bindings({}, "the network built and run in torch.nn")
+    for k, linear in enumerate(linears):
+        _bind(bindings, tags, ("weight", k), linear.weight, lambda t: t)
+        if linear.bias is not None:
+            _bind(bindings, tags, ("bias", k), linear.bias, lambda t: t.unsqueeze(1))
+    y = given["target",].T if ("target",) in given else _target(world, flowing, generator)
+    run["target",] = y.clone().requires_grad_()
+    for tag, tensor in run.items():
+        _bind(bindings, tags, tag, tensor, lambda t: t.T)
+    _counts(bindings, tags, linears)
+    if world.loss is not None:
+        loss = loss_of(world.loss, flowing, run["target",])
+        _bind(bindings, tags, ("loss",), loss, lambda t: t)
+        for k in range(len(linears)):
+            if ("delta", k) in tags:
+                (delta,) = torch.autograd.grad(loss, run["pre_activation", k], retain_graph=True)
+                bindings.values[tags["delta", k]] = delta.T
+    return bindings
+
+
+def build(network: Any) -> tuple[list[nn.Linear], list[nn.Module]]:
+    """The linear maps and the activations of the stack, in float64."""
+    linears, activations, size = [], [], network.input
+    for layer in network.layers:
+        for _ in range(layer.repeat):
+            linears.append(nn.Linear(size, layer.units, bias=layer.bias, dtype=torch.float64))
+            settings = [float(value) for _, value in layer.activation.parameters]
+            activations.append(ACTIVATIONS[layer.activation.name](*settings))
+            size = layer.units
+    return linears, activations
+
+
+def _fill(linears: list[nn.Linear], given: dict[tuple[Any, ...], torch.Tensor], random: torch.Generator) -> None:
+    with torch.no_grad():
+        for k, linear in enumerate(linears):
+            for tag, parameter in ((("weight", k), linear.weight), (("bias", k), linear.bias)):
+                if parameter is not None:
+                    drawn = torch.randn(parameter.shape, generator=random, dtype=torch.float64)
+                    parameter.copy_(given[tag].reshape(parameter.shape) if tag in given else drawn)
+
+
+def _target(world: NetworkRun, output: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    """A target that suits the loss: a class, a label of 0 or 1, or any number."""
+    name = "" if world.loss is None else world.loss.name
+    if name == "cross_entropy":
+        hot = int(torch.randint(0, output.shape[1], (), generator=random))
+        return torch.eye(output.shape[1], dtype=torch.float64)[hot : hot + 1]
+    if name == "binary_cross_entropy":
+        return torch.randint(0, 2, output.shape, generator=random).to(torch.float64)
+    return torch.randn(output.shape, generator=random, dtype=torch.float64)
+
+
+def loss_of(loss: Any, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """torch.nn.functional's loss of one example; cross-entropy from the probabilities that the network gives."""
+    reduction = loss.reduction
+    if loss.name == "mse":
+        return F.mse_loss(output, target, reduction=reduction)
+    if loss.name == "mae":
+        return F.l1_loss(output, target, reduction=reduction)
+    if loss.name == "huber":
+        return F.huber_loss(output, target, reduction=reduction, delta=float(loss.delta))
+    if loss.name == "binary_cross_entropy":
+        return F.binary_cross_entropy(output, target, reduction=reduction)
+    if loss.name == "cross_entropy":
+        return F.nll_loss(torch.log(output), target.argmax(1), reduction=reduction)
+    raise Bug(f"no twin for the loss {loss.name} of a network")
+
+
+def _bind(bindings: Bindings, tags: dict[Any, Any], tag: Any, tensor: torch.Tensor, view: Any) -> None:
+    if tag in tags:
+        bindings.values[tags[tag]] = view(tensor)
+        bindings.leaves[tags[tag]] = (tensor, view)
+
+
+def _counts(bindings: Bindings, tags: dict[Any, Any], linears: list[nn.Linear]) -> None:
+    """Numbers of weights, of biases and of both: over all layers, and layer by layer (a layer's number behind the tag)."""
+    groups = {(): linears, **{(k,): [linear] for k, linear in enumerate(linears)}}
+    for suffix, members in groups.items():
+        weights = sum(linear.weight.numel() for linear in members)
+        biases = sum(linear.bias.numel() for linear in members if linear.bias is not None)
+        for name, count in (("weights", weights), ("biases", biases), ("parameters", weights + biases)):
+            if (name, *suffix) in tags:
+                bindings.values[tags[(name, *suffix)]] = torch.tensor(float(count), dtype=torch.float64)

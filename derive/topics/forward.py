@@ -1,0 +1,87 @@
+"""`forward`: the forward equations of a network, layer by layer, then with the given numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sympy.matrices.expressions.matexpr import MatrixSymbol
+
+from derive.algebra.entries import unrolled
+from derive.algebra.nodes import is_array
+from derive.algebra.numbers import numerals
+from derive.algebra.values import value_of
+from derive.derivation import Answer, Derivation, Equal, Section, Work, rule
+from derive.topics.network import Net, network_of
+from derive.topics.registry import questions
+
+AFFINE = rule("affine map", "weights times input, plus biases: {0} by {1} times {1} by one")
+LINEAR = rule("linear map", "weights times input, without biases: {0} by {1} times {1} by one")
+ACTIVATE = rule("activation", "the activation, entry by entry")
+LINEAR_UNIT = rule("identity activation", "a linear layer: its output is its pre-activation")
+SOFTMAX = rule("softmax output", "softmax makes probabilities: positive, and their sum is one")
+LOSS = rule("loss of one example", "the loss compares prediction and target")
+INSERT = rule("insert numbers", "insert the numbers")
+COMPUTE = rule("compute", "compute")
+FORWARD_EQUATION = rule("forward equation", "the equation from above")
+
+
+@questions("forward")
+@dataclass(frozen=True)
+class Forward:
+    """The forward equations z = W a + b, a = f(z) of every layer, and the loss; with numbers where they are given."""
+
+    def derive(self, given: Any) -> Derivation:
+        net = network_of(given)
+        sections = [symbolic(net)]
+        answers = [_answer(net.world, symbol, expr) for symbol, expr in net.definitions]
+        if net.has_numbers:
+            section, values = numeric(net)
+            sections.append(section)
+            answers = [_answer(net.numeric_world, symbol, values.get(symbol, expr)) for symbol, expr in net.definitions]
+        return Derivation("Forward pass", tuple(sections), tuple(answers))
+
+
+def symbolic(net: Net) -> Section:
+    """One equation for each pre-activation and each activation, and the loss."""
+    work = Work("In symbols" if net.has_numbers else "", net.world)
+    for unit in net.units:
+        rows, columns = unit.W.shape
+        work.equal(unit.z, unit.pre_activation, why=AFFINE if unit.b is not None else LINEAR, about=(rows, columns))
+        why = {"identity": LINEAR_UNIT, "softmax": SOFTMAX}.get(unit.activation, ACTIVATE)
+        work.equal(unit.a, unit.applied(unit.z), why=why, result=unit is net.units[-1])
+    if net.given.loss is not None:
+        work.equal(net.L, net.loss_of(net.y, net.y_hat), why=LOSS)
+    return work.section()
+
+
+def numeric(net: Net) -> tuple[Section, dict[Any, Any]]:
+    """Each equation with its numbers; and the exact value of every quantity."""
+    work, values = Work("With the numbers", net.numeric_world), forward_values(net)
+    for symbol, expr in net.definitions:
+        if symbol not in values:
+            continue
+        shown = numerals(values[symbol])
+        work.equal(symbol, with_numbers(expr, values), why=INSERT)
+        if with_numbers(expr, values) != shown:
+            work.equal(with_numbers(expr, values), shown, why=COMPUTE, result=symbol in (net.y_hat, net.L))
+    return work.section(), values
+
+
+def forward_values(net: Net) -> dict[Any, Any]:
+    """The exact value of every quantity of the forward pass; the loss only where the target is given."""
+    values = dict(net.values)
+    for symbol, expr in net.definitions:
+        if is_array(symbol) or net.knows_target:
+            values[symbol] = value_of(expr, values)
+    return values
+
+
+def with_numbers(expr: Any, values: dict[Any, Any]) -> Any:
+    """The expression with every known array replaced by its numerals."""
+    known = {s: numerals(v) for s, v in values.items() if isinstance(s, MatrixSymbol) and expr.has(s)}
+    return known.get(expr, unrolled(expr.xreplace(known)))
+
+
+def _answer(world: Any, symbol: Any, value: Any) -> Answer:
+    return Answer(str(symbol), value, lambda v: Equal(world, (symbol, v)))

@@ -1,0 +1,83 @@
+"""`vanishing`: which gradients of a network are zero at the given numbers, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sympy import Integer, Le
+from sympy.matrices.expressions.matexpr import MatrixElement
+
+from derive.algebra.functions import TABLE
+from derive.algebra.nodes import Factors, Gradient, prime
+from derive.derivation import Derivation, Holds, Section, Work, rule
+from derive.errors import GivenError
+from derive.topics.network import Net, Unit, network_of
+from derive.topics.registry import questions
+
+OFF = rule("unit is off", "unit {0} of layer {1} is off: its pre-activation is not positive")
+FLAT = rule("flat branch", "so its activation is flat there")
+NO_ERROR = rule("no error passes", "and no error passes through it")
+ROW = rule("gradient of an off unit", "nothing that feeds this unit gets a gradient: its row is zero")
+SILENT = rule("silent input", "input {0} of layer {1} is zero, so what leaves it gets no gradient")
+NO_TARGET_ERROR = rule("no error at all", "the error of this unit is zero: it predicts its target, or nothing comes back to it")
+
+
+@questions("vanishing")
+@dataclass(frozen=True)
+class Vanishing:
+    """Which gradients are zero and why: units that are off, inputs that are zero."""
+
+    def derive(self, given: Any) -> Derivation:
+        from derive.algebra.adjoints import adjoints
+        from derive.topics.backward import numeric_section
+
+        net = network_of(given)
+        _ = net.loss
+        if not net.knows_target:
+            raise GivenError("numbers for the input, the target and every parameter are needed", ("given", "values"))
+        found = adjoints(net.definitions, net.L, {unit.z: unit.delta for unit in net.units})
+        _, values = numeric_section(net, found)
+        return Derivation("Gradients that vanish", (vanishing_section(net, values),))
+
+
+def vanishing_section(net: Net, values: dict[Any, Any]) -> Section:
+    """Every zero among the gradients, with its cause; empty when there is none."""
+    work = Work("Which gradients vanish, and why", net.numeric_world)
+    for unit in net.units:
+        for i in range(unit.W.shape[0]):
+            if values[unit.delta][i, 0] == 0:
+                _zero_unit(net, unit, i, values, work)
+        for j in range(unit.W.shape[1]):
+            if values[unit.a_in][j, 0] == 0:
+                _zero_input(net, unit, j, values, work)
+    return work.section()
+
+
+def _zero_unit(net: Net, unit: Unit, i: int, values: dict[Any, Any], work: Work) -> None:
+    z, delta = MatrixElement(unit.z, i, 0), MatrixElement(unit.delta, i, 0)
+    if unit.activation in TABLE and values[unit.z][i, 0] <= 0 and _is_flat(unit, values[unit.z][i, 0]):
+        work.claim(Holds(net.numeric_world, Le(z, 0, evaluate=False)), OFF, (i + 1, unit.number))
+        work.equal(prime(unit.activation, z, *unit.parameters), Integer(0), why=FLAT)
+        work.equal(delta, Integer(0), why=NO_ERROR)
+    else:
+        work.equal(delta, Integer(0), why=NO_TARGET_ERROR)
+    for j in range(unit.W.shape[1]):
+        entry = MatrixElement(Gradient(net.L, unit.W), i, j)
+        work.equal(entry, Factors(delta, MatrixElement(unit.a_in, j, 0)), Integer(0), why=ROW)
+    if unit.b is not None:
+        work.equal(MatrixElement(Gradient(net.L, unit.b), i, 0), delta, Integer(0), why=ROW)
+
+
+def _is_flat(unit: Unit, z: Any) -> bool:
+    from derive.algebra.values import value_of
+
+    return value_of(prime(unit.activation, z, *unit.parameters), {}) == 0
+
+
+def _zero_input(net: Net, unit: Unit, j: int, values: dict[Any, Any], work: Work) -> None:
+    source = MatrixElement(unit.a_in, j, 0)
+    work.equal(source, Integer(0), why=SILENT, about=(j + 1, unit.number))
+    for i in range(unit.W.shape[0]):
+        entry = MatrixElement(Gradient(net.L, unit.W), i, j)
+        work.equal(entry, Factors(MatrixElement(unit.delta, i, 0), source), Integer(0), why=SILENT, about=(j + 1, unit.number))
