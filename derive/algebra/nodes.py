@@ -254,7 +254,16 @@ def _merged(body: Expr, arrays: tuple[Array, ...]) -> tuple[Expr, list[Array]]:
             replacement[Slot(k)] = filled(array.body, inner)
         else:
             replacement[Slot(k)] = slot_of(array)
-    return filled(body, replacement), flat
+    return _pruned(filled(body, replacement), flat)
+
+
+def _pruned(body: Expr, arrays: list[Array]) -> tuple[Expr, list[Array]]:
+    """Arrays that the body no longer mentions leave (one stays, for the shape)."""
+    used = sorted(symbol.index for symbol in body.free_symbols if isinstance(symbol, Slot))
+    if len(used) == len(arrays) or not used:
+        return body, arrays if used else arrays[:1]
+    renumbered: dict[Basic, Basic] = {Slot(old): Slot(new) for new, old in enumerate(used)}
+    return filled(body, renumbered), [arrays[k] for k in used]
 
 
 class Total(Expr):

@@ -235,7 +235,8 @@ class _Printer(LatexPrinter):
             dotted = piece[:1].isdigit() or (printed[-1:].isdigit() and piece.startswith(r"\left(")) or (
                 piece.startswith(r"\frac") and printed[-1:].isdigit()
             )
-            dotted = dotted or (isinstance(factor, nodes.Numeral) and k > 0)
+            dotted = dotted or isinstance(factor, nodes.Numeral)
+            dotted = dotted or (isinstance(listed[k - 1], nodes.Numeral) and isinstance(factor, Function))
             printed += (r" \cdot " if dotted else " ") + piece
         return printed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Add, Indexed, Mul, Pow, Rational, Sum
+from sympy import Add, Indexed, Mul, Pow, Rational, Sum, Symbol
 from sympy.matrices.expressions import MatAdd, MatMul, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.printing.str import StrPrinter
@@ -141,10 +141,8 @@ class _Text(StrPrinter):
         return f"mean({self._print(expr.array)})"
 
     def _print_Map(self, expr: nodes.Map) -> str:
-        from sympy import Symbol
-
-        names = {nodes.Slot(k): Symbol(f"@{k}@") for k in range(len(expr.arrays))}
-        body = self._print(expr.body.xreplace(names))
+        names: dict[Any, Any] = {nodes.Slot(k): Symbol(f"@{k}@") for k in range(len(expr.arrays))}
+        body = self._print(nodes.filled(expr.body, names))
         for k, array in enumerate(expr.arrays):
             body = body.replace(f"@{k}@", self.wrap(array))
         return body

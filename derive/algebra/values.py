@@ -72,7 +72,7 @@ def _meaning(node: Any) -> Any:
 
 
 def _array(expr: Any, values: Values) -> ImmutableDenseMatrix:
-    return _array_value(expr, values)
+    return values[expr] if expr in values else _array_value(expr, values)
 
 
 @singledispatch

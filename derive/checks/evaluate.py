@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from sympy import (
     Abs, Add, Basic, Dummy, Float, Function, Idx, Indexed, IndexedBase, Max, Min, Mul, Number, NumberSymbol, Piecewise,
-    Pow, Product, Sum, Symbol, Tuple, erf, exp, floor, log, sign,
+    Pow, Product, S, Sum, Symbol, Tuple, erf, exp, floor, log, sign,
 )  # fmt: skip
 from sympy.core.relational import Relational
 from sympy.functions.special.tensor_functions import KroneckerDelta
@@ -66,6 +66,14 @@ def _value(expr: Any, scope: Scope) -> Tensor:
 @_value.register(Float)
 def _number(expr: Any, scope: Scope) -> Tensor:
     return number(expr)
+
+
+@_value.register(type(S.NaN))
+@_value.register(type(S.ComplexInfinity))
+@_value.register(type(S.ImaginaryUnit))
+def _no_number(expr: Any, scope: Scope) -> Tensor:
+    """What is no real number equals nothing, not even itself."""
+    return torch.tensor(float("nan"), dtype=torch.float64)
 
 
 @_value.register(nodes.Numeral)
