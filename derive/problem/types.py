@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -65,3 +66,11 @@ Positive = Annotated[Any, BeforeValidator(lambda v: _positive(to_exact(v))), _as
 Unit = Annotated[Any, BeforeValidator(lambda v: _unit(to_exact(v))), _as_text, WithJsonSchema(_NUMBER)]
 Size = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 Numbers = Annotated[Any, BeforeValidator(to_nested), WithJsonSchema({"anyOf": [*_NUMBER["anyOf"], {"type": "array"}]})]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation of the table of functions (or softmax) with the parameters that the author gives."""
+
+    name: str
+    parameters: tuple[tuple[str, Any], ...] = ()
