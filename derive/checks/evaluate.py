@@ -178,7 +178,7 @@ def _elementary(expr: Function, scope: Scope) -> Tensor:
 @_value.register(TableFunction)
 def _table_function(expr: TableFunction, scope: Scope) -> Tensor:
     point, *parameters = (_value(arg, scope) for arg in expr.args)
-    return twin_of(expr.row)(point, *[float(p) for p in parameters])
+    return twin_of(expr.row)(point, *[float(p.detach()) for p in parameters])
 
 
 @_value.register(nodes.Prime)
