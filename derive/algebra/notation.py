@@ -75,10 +75,10 @@ def leads_with_minus(term: Any) -> bool:
         return term.value < 0
     if isinstance(term, Rational | Float):
         return bool(term < 0)
-    if isinstance(term, Mul):
-        return term.could_extract_minus_sign() and bool(term.as_coeff_Mul()[0] < 0)
     if isinstance(term, MatMul):
         return bool(leads_with_minus(term.args[0])) and not nodes.is_array(term.args[0])
+    if isinstance(term, Mul):
+        return term.could_extract_minus_sign() and bool(term.as_coeff_Mul()[0] < 0)
     if isinstance(term, nodes.Factors):
         return leads_with_minus(term.args[0])
     return False

@@ -187,7 +187,7 @@ def _prime(expr: nodes.Prime, scope: Scope) -> Tensor:
     name, point, *parameters = expr.args
     t = _value(point, scope)
     leaf = t if t.requires_grad else t.detach().requires_grad_()
-    value = resolve(str(name))(leaf, *[float(_value(p, scope)) for p in parameters])
+    value = resolve(str(name))(leaf, *[float(_value(p, scope).detach()) for p in parameters])
     (slope,) = torch.autograd.grad(value.sum(), leaf, create_graph=True, allow_unused=True)
     return torch.zeros_like(t) if slope is None else slope
 
