@@ -8,9 +8,9 @@ from functools import singledispatch
 from typing import Any
 
 import torch
-from sympy import Basic, Rational
+from sympy import Basic, Rational, Sum, cancel, count_ops, together
 
-from derive.algebra.nodes import Expectation, Rounded, gradient_symbol, is_array, plain
+from derive.algebra.nodes import Expectation, Numeral, Rounded, gradient_symbol, is_array, plain
 from derive.checks.bindings import Bindings, observe
 from derive.checks.evaluate import evaluate, truth
 from derive.checks.points import draw, free_symbols, generator
@@ -133,7 +133,21 @@ def check_equal(claim: Equal, seed: int = 0) -> Verdict:
         wrong = [n for n in numbers if n != numbers[0]]
         detail = f"{numbers[0]} is not {wrong[0]}" if wrong else ""
         return Verdict(not wrong, "in exact arithmetic, and in torch", 1, 0.0 if not wrong else float("inf"), detail)
-    return compare(claim.sides[1:], claim.world, seed, lambda b: evaluate(claim.sides[0], b), (claim.sides[0],))
+    verdict = compare(claim.sides[1:], claim.world, seed, lambda b: evaluate(claim.sides[0], b), (claim.sides[0],))
+    if verdict.passed and exactly_equal(claim.sides):
+        return replace(verdict, method=f"{verdict.method}; and exactly by SymPy")
+    return verdict
+
+
+SMALL = 60  # nodes up to which an identity is also tried exactly
+
+
+def exactly_equal(sides: tuple[Any, ...]) -> bool:
+    """Whether SymPy proves the sides equal as rational functions of whatever occurs in them; False is no refutation."""
+    if any(is_array(side) or count_ops(side) > SMALL or side.has(Sum, Numeral) for side in sides):
+        return False
+    first, *rest = map(plain, sides)
+    return all(cancel(together(first - side)) == 0 for side in rest)
 
 
 @check.register
