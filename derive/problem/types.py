@@ -9,6 +9,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from sympy import Rational
 
+from derive.algebra.functions import TABLE
+from derive.errors import did_you_mean, one_of
+
 MOST_DIGITS = 400
 
 
@@ -74,3 +77,62 @@ class Activation:
 
     name: str
     parameters: tuple[tuple[str, Any], ...] = ()
+
+
+def activation_words() -> list[str]:
+    """Every activation that a layer can have."""
+    return sorted([*TABLE, "softmax"])
+
+
+def to_activation(value: Any) -> Activation:
+    """'relu', or {leaky_relu: {slope: 0.1}}, as an Activation; raises ValueError in words."""
+    if isinstance(value, Activation):
+        return value
+    word, settings = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (value, None)
+    if not isinstance(word, str) or word not in activation_words():
+        known = activation_words()
+        raise ValueError(f"unknown activation '{word}'{did_you_mean(str(word), known)} {one_of(known)}")
+    names = [name for name, _ in TABLE[word].row.parameters] if word in TABLE else []
+    if settings is None:
+        return Activation(word)
+    given = settings if isinstance(settings, dict) else dict(zip(names, [settings], strict=False))
+    for name in given:
+        if name not in names:
+            raise ValueError(f"{word} has no parameter '{name}' {one_of(names)}")
+    return Activation(word, tuple((name, to_exact(v)) for name, v in given.items()))
+
+
+ActivationWord = Annotated[
+    Any,
+    BeforeValidator(to_activation),
+    WithJsonSchema({"anyOf": [{"enum": activation_words()}, {"type": "object", "maxProperties": 1, "minProperties": 1}]}),
+]
+
+
+@dataclass(frozen=True)
+class IsFormula:
+    """Marks a field whose text is a formula in the problem's symbols; the reader makes it an expression."""
+
+
+@dataclass(frozen=True)
+class IsSymbols:
+    """Marks a field that lists names of the problem's symbols; the reader makes it a tuple of symbols."""
+
+
+def _formula_text(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError("a formula is needed here, such as sum((y - y_hat)**2)")
+    return str(value)
+
+
+def _name_list(value: Any) -> Any:
+    names = value if isinstance(value, list | tuple) else [value]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ValueError("a list of symbols is needed here, such as [w1, w0]")
+    return tuple(names)
+
+
+Formula = Annotated[Any, BeforeValidator(_formula_text), IsFormula(), WithJsonSchema({"type": ["string", "number"], "format": "formula"})]
+SymbolNames = Annotated[
+    Any, BeforeValidator(_name_list), IsSymbols(), WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1})
+]

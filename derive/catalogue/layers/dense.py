@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from derive.catalogue.registry import layers
-from derive.problem.types import Activation, Size
+from derive.problem.types import Activation, ActivationWord, Size
 
 
 @layers("dense")
@@ -17,6 +17,6 @@ class Dense:
     """
 
     units: Size
-    activation: Activation = Activation("identity")
+    activation: ActivationWord = Activation("identity")
     bias: bool = True
     repeat: Size = 1

@@ -1,0 +1,96 @@
+"""The pydantic models of problem files and sheet files: which keys there are, and of what type."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from derive.problem.types import Exact, Numbers, Size
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int) and not hasattr(value, "as_tuple"):
+        raise ValueError("text is needed here")
+    return str(value).strip()
+
+
+def _words(value: Any) -> Any:
+    if isinstance(value, list | dict) or isinstance(value, str):
+        return value
+    raise ValueError("a word, or a mapping of one word to its settings, is needed here")
+
+
+Text = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": "string"})]
+Title = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=200), WithJsonSchema({"type": "string"})]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+class NetworkFile(_File):
+    """A stack of layers on a number of inputs."""
+
+    input: Size = Field(description="how many numbers go in")
+    layers: list[Any] = Field(min_length=1, max_length=1000, description="the layers in order, such as {dense: 3, activation: relu}")
+
+
+class GradientFile(_File):
+    """What is known of a random gradient."""
+
+    mean: Exact = Field(default=None, description="E[g_t]")
+    second_moment: Exact = Field(default=None, description="E[g_t^2]")
+    stationary: bool = Field(default=False, description="whether these do not change with time")
+
+
+class GivenFile(_File):
+    """Everything that a problem gives."""
+
+    symbols: dict[str, Text] = Field(default={}, description="names and shapes: scalar, positive, vector(N), matrix(m, n)")
+    define: dict[str, Any] = Field(default={}, description="named quantities, as formulas in NumPy's notation")
+    network: NetworkFile | None = Field(default=None, description="a network")
+    loss: Any = Field(default=None, description="a loss")
+    targets: Numbers = Field(default=None, description="the targets of a minibatch")
+    outputs: Numbers = Field(default=None, description="the network's outputs for a minibatch")
+    probabilities: Numbers = Field(default=None, description="outputs that are probabilities")
+    logits: Numbers = Field(default=None, description="outputs before sigmoid or softmax")
+    optimizer: Any = Field(default=None, description="an optimiser")
+    gradient: GradientFile | None = Field(default=None, description="a random gradient")
+    gradients: Numbers = Field(default=None, description="the gradients of successive steps")
+    start: Numbers = Field(default=None, description="the parameter before the first step")
+    layer: Any = Field(default=None, description="one layer")
+    input: Numbers = Field(default=None, description="a layer's input: its sizes, or its numbers")
+    values: dict[str, Numbers] = Field(default={}, description="numbers for a network's x, y, W1, b1, ...")
+
+
+class DisputedFile(_File):
+    """Somebody's wrong answer, to be refuted."""
+
+    of: Text = Field(description="the answer's name")
+    value: Any = Field(description="what they say")
+    by: Text = Field(default="somebody", description="who says so")
+
+
+class ProblemFile(_File):
+    """A problem of a homework sheet: what is given, what is asked, and the author's own answers."""
+
+    title: Title = Field(description="the problem's heading")
+    source: Text = Field(default="", description="where the problem comes from")
+    statement: Text = Field(default="", description="the question in words; `formulas` stand in backticks")
+    note: Text = Field(default="", description="a remark to the reader")
+    given: GivenFile = Field(default_factory=GivenFile)
+    ask: list[Any] = Field(min_length=1, max_length=100, description="the questions, in order")
+    expect: Any = Field(default=None, description="the author's own answers, checked like everything else")
+    disputed: list[DisputedFile] = Field(default=[], description="wrong answers that the solution refutes")
+
+
+class SheetFile(_File):
+    """A folder of problems that come out as one document."""
+
+    title: Title
+    course: Text = ""
+    author: Text = ""
+    date: Text = ""
+    note: Text = ""
+    order: list[Text] = []

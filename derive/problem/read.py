@@ -1,0 +1,384 @@
+"""Problem files to Problems. The reader is handed its vocabulary; every fault of a file is reported, with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from sympy import Integer, Symbol
+from sympy.matrices.expressions.matexpr import MatrixSymbol
+
+from derive.algebra.formula import FUNCTIONS, parse_formula
+from derive.algebra.nodes import Rounded, is_array
+from derive.errors import Fault, FormulaError, InputError, did_you_mean, one_of
+from derive.problem.files import ProblemFile, SheetFile
+from derive.problem.model import Disputed, Expectation, Given, GradientProcess, Network, Problem, Sheet
+from derive.problem.types import IsFormula, IsSymbols, to_exact
+from derive.problem.words import formula_fields, plain_message, resolve
+from derive.problem.yaml_places import Located, load
+
+SHEET = "sheet.yaml"
+ENDINGS = (".yaml", ".yml")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
+DECLARATION = re.compile(r"(vector|matrix|scalar|positive)\s*(?:\(\s*([A-Za-z0-9_ ,]*)\s*\))?$")
+SIZE = re.compile(r"[A-Za-z][A-Za-z0-9_]*$|[1-9]\d{0,5}$")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words that problem files may use, by kind."""
+
+    losses: Mapping[str, type]
+    optimisers: Mapping[str, type]
+    layers: Mapping[str, type]
+    questions: Mapping[str, type]
+
+
+def read_problem(path: Path | str, vocabulary: Vocabulary) -> Problem:
+    """The problem in a file; raises InputError with every fault found in it."""
+    path = Path(path)
+    return _Reader(path, load(path), vocabulary).problem()
+
+
+class _Reader:
+    def __init__(self, path: Path, located: Located, vocabulary: Vocabulary):
+        self.path, self.located, self.vocabulary = path, located, vocabulary
+        self.faults: list[Fault] = []
+        self.symbols: dict[str, Any] = {}
+
+    def report(self, path: tuple[Any, ...], message: str, of_key: bool = False) -> None:
+        line, column = self.located.place(path, of_key)
+        self.faults.append(Fault(str(self.path), line, column, message))
+
+    def problem(self) -> Problem:
+        file = self.validated(ProblemFile)
+        given = self.given(file)
+        ask = tuple(q for k, word in enumerate(_list(file, "ask")) if (q := self.question(word, ("ask", k))) is not None)
+        expect = self.expectations(getattr(file, "expect", None))
+        disputed = tuple(self.disputed(k, item) for k, item in enumerate(_list(file, "disputed")))
+        if self.faults:
+            raise InputError(self.faults)
+        return Problem(
+            self.path.stem, str(self.path), file.title, given, ask, file.source, file.statement, file.note, expect, disputed, self.located
+        )
+
+    def validated(self, model: type[BaseModel]) -> Any:
+        data = self.located.data
+        if not isinstance(data, dict):
+            self.report((), f"a problem is a mapping that begins with 'title:', not {_kind(data)}")
+            raise InputError(self.faults)
+        try:
+            return model.model_validate(data)
+        except ValidationError as fault:
+            for error in fault.errors():
+                self.pydantic_fault(error, model)
+        return self.salvaged(data)
+
+    def pydantic_fault(self, error: Any, model: type[BaseModel]) -> None:
+        where = tuple(error["loc"])
+        if error["type"] == "extra_forbidden":
+            known = _keys_at(model, where[:-1])
+            self.report(where, f"unknown key '{where[-1]}'{did_you_mean(str(where[-1]), known)} {one_of(known)}", True)
+        elif error["type"] == "missing":
+            self.report(where[:-1], f"'{where[-1]}' is missing", len(where) > 1)
+        else:
+            self.report(where, plain_message(error))
+
+    def salvaged(self, data: dict[str, Any]) -> Any:
+        """What remains of a file with faults, so that the rest of it is read too and its faults reported with them."""
+        remaining = {key: data[key] for key in ("title", "given", "ask", "expect") if key in data}
+        bad = {fault_path for fault_path in self.bad_paths()}
+        given = remaining.get("given")
+        if isinstance(given, dict):
+            known = _keys_at(ProblemFile, ("given",))
+            remaining["given"] = {k: v for k, v in given.items() if k in known and ("given", k) not in bad}
+        for key in list(remaining):
+            if (key,) in bad:
+                del remaining[key]
+        remaining.setdefault("title", "untitled")
+        remaining.setdefault("ask", ["?"])
+        try:
+            file = ProblemFile.model_validate(remaining)
+        except ValidationError:
+            raise InputError(self.faults) from None
+        if remaining["ask"] == ["?"]:
+            file.ask = []
+        return file
+
+    def bad_paths(self) -> set[tuple[Any, ...]]:
+        try:
+            ProblemFile.model_validate(self.located.data)
+        except ValidationError as fault:
+            return {tuple(error["loc"])[:k] for error in fault.errors() for k in ((2 if error["loc"][0] == "given" else 1),)}
+        return set()
+
+    # what is given
+
+    def given(self, file: Any) -> Given:
+        given = file.given
+        domains = self.declare(given.symbols)
+        define = self.define(given.define)
+        network = given.network and Network(given.network.input, self.layers(given.network.layers))
+        gradient = given.gradient and GradientProcess(given.gradient.mean, given.gradient.second_moment, given.gradient.stationary)
+        vocabulary = self.vocabulary
+
+        def named(kind: str, words: Mapping[str, type], value: Any, *path: str) -> Any:
+            return None if value is None else resolve(kind, words, value, path, self.report, siblings=kind == "layer")
+
+        return Given(
+            symbols=dict(self.symbols),
+            define=define,
+            network=network,
+            loss=named("loss", vocabulary.losses, given.loss, "given", "loss"),
+            optimizer=named("optimizer", vocabulary.optimisers, given.optimizer, "given", "optimizer"),
+            layer=named("layer", vocabulary.layers, given.layer, "given", "layer"),
+            gradient=gradient,
+            domains=domains,
+            values=given.values,
+            **{key: getattr(given, key) for key in ("targets", "outputs", "probabilities", "logits", "gradients", "start", "input")},
+        )
+
+    def layers(self, entries: list[Any]) -> tuple[Any, ...]:
+        found = []
+        for k, entry in enumerate(entries):
+            layer = resolve("layer", self.vocabulary.layers, entry, ("given", "network", "layers", k), self.report, siblings=True)
+            if layer is not None:
+                found.append(layer)
+        return tuple(found)
+
+    def declare(self, declarations: dict[str, str]) -> tuple[tuple[Any, str], ...]:
+        domains = []
+        for name, declared in declarations.items():
+            path = ("given", "symbols", name)
+            match = DECLARATION.match(declared)
+            if not self.is_name(name, path):
+                continue
+            if match is None:
+                self.report(path, f"'{declared}' declares nothing; write scalar, positive, vector(N) or matrix(m, n)")
+                continue
+            kind, sizes = match.group(1), [s.strip() for s in (match.group(2) or "").split(",") if s.strip()]
+            needed = {"vector": 1, "matrix": 2}.get(kind, 0)
+            if len(sizes) != needed or not all(SIZE.match(size) for size in sizes):
+                self.report(path, f"{kind} takes {needed} size{'s' if needed != 1 else ''}, such as {EXAMPLES[kind]}")
+                continue
+            self.symbols[name] = _symbol(name, kind, sizes)
+            if kind == "positive":
+                domains.append((self.symbols[name], "positive"))
+        return tuple(domains)
+
+    def is_name(self, name: str, path: tuple[Any, ...]) -> bool:
+        if not NAME.match(name) or name in FUNCTIONS:
+            self.report(path, f"'{name}' cannot name a quantity; use letters, digits and '_', and no function's name", True)
+            return False
+        return True
+
+    def define(self, formulas: dict[str, Any]) -> tuple[tuple[Any, Any], ...]:
+        found = []
+        for name, text in formulas.items():
+            path = ("given", "define", name)
+            if not self.is_name(name, path):
+                continue
+            if name in self.symbols:
+                self.report(path, f"'{name}' is declared already", True)
+                continue
+            expr = self.formula(text, path)
+            if expr is not None:
+                symbol = MatrixSymbol(name, *expr.shape) if is_array(expr) else Symbol(name, real=True)
+                self.symbols[name] = symbol
+                found.append((symbol, expr))
+        return tuple(found)
+
+    def formula(self, text: Any, path: tuple[Any, ...]) -> Any:
+        if isinstance(text, bool) or not isinstance(text, str | int | Decimal):
+            self.report(path, "a formula is needed here, such as w1 * x + w0")
+            return None
+        try:
+            return parse_formula(str(text), self.symbols)
+        except FormulaError as fault:
+            line, column = self.located.within(path, fault.offset)
+            self.faults.append(Fault(str(self.path), line, column, fault.message))
+            return None
+
+    # what is asked and expected
+
+    def question(self, value: Any, path: tuple[Any, ...]) -> Any:
+        question = resolve("question", self.vocabulary.questions, value, path, self.report)
+        if question is None:
+            return None
+        changes: dict[str, Any] = {}
+        for name in formula_fields(question, IsFormula):
+            if getattr(question, name) is not None:
+                changes[name] = self.formula(getattr(question, name), self.setting(path, value, name))
+        for name in formula_fields(question, IsSymbols):
+            if getattr(question, name) is not None:
+                changes[name] = self.names(getattr(question, name), self.setting(path, value, name))
+        return replace(question, **changes) if changes else question
+
+    def setting(self, path: tuple[Any, ...], value: Any, name: str) -> tuple[Any, ...]:
+        word = next(iter(value)) if isinstance(value, dict) else None
+        inner = (*path, word) if word else path
+        return (*inner, name) if (*inner, name) in self.located.values else inner
+
+    def names(self, names: tuple[str, ...], path: tuple[Any, ...]) -> tuple[Any, ...]:
+        found = []
+        for k, name in enumerate(names):
+            if name not in self.symbols:
+                self.report((*path, k), f"unknown symbol '{name}'{did_you_mean(name, self.symbols)} {one_of(self.symbols)}")
+            else:
+                found.append(self.symbols[name])
+        return tuple(found)
+
+    def expectations(self, value: Any) -> tuple[Expectation, ...]:
+        if value is None:
+            return ()
+        if isinstance(value, dict) and set(value) != {"rounded"}:
+            return tuple(self.expectation(str(name), v, ("expect", name)) for name, v in value.items())
+        return (self.expectation("", value, ("expect",)),)
+
+    def expectation(self, name: str, value: Any, path: tuple[Any, ...]) -> Expectation:
+        return Expectation(name, self.answer(value, path), path)
+
+    def answer(self, value: Any, path: tuple[Any, ...]) -> Any:
+        if isinstance(value, dict):
+            if set(value) != {"rounded"}:
+                self.report(path, "an answer is a number, a list, a formula, or {rounded: 1.57}")
+                return None
+            return self.rounded(value["rounded"], (*path, "rounded"))
+        if isinstance(value, list):
+            return tuple(self.answer(entry, (*path, k)) for k, entry in enumerate(value))
+        try:
+            return to_exact(value)
+        except ValueError:
+            return self.formula(value, path)
+
+    def rounded(self, value: Any, path: tuple[Any, ...]) -> Any:
+        if isinstance(value, list):
+            return tuple(self.rounded(entry, (*path, k)) for k, entry in enumerate(value))
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            self.report(path, "a decimal number is needed here, such as 1.57")
+            return None
+        exponent = value.as_tuple().exponent if isinstance(value, Decimal) else 0
+        return Rounded(to_exact(value), max(-int(exponent), 0))
+
+    def disputed(self, k: int, item: Any) -> Disputed:
+        path = ("disputed", k)
+        return Disputed(Expectation(item.of, self.answer(item.value, (*path, "value")), path), item.by)
+
+
+EXAMPLES = {"vector": "vector(N)", "matrix": "matrix(m, n)", "scalar": "scalar", "positive": "positive"}
+
+
+def _symbol(name: str, kind: str, sizes: list[str]) -> Any:
+    dims = [Integer(s) if s.isdigit() else Symbol(s, integer=True, positive=True) for s in sizes]
+    if kind == "vector":
+        return MatrixSymbol(name, dims[0], 1)
+    if kind == "matrix":
+        return MatrixSymbol(name, *dims)
+    return Symbol(name, positive=True) if kind == "positive" else Symbol(name, real=True)
+
+
+def _kind(data: Any) -> str:
+    return {list: "a list", str: "text", type(None): "nothing"}.get(type(data), "a number")
+
+
+def _list(file: Any, key: str) -> list[Any]:
+    return getattr(file, key, None) or []
+
+
+def _keys_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
+    """The keys that a mapping at this place may have."""
+    for key in path:
+        if isinstance(key, str) and key in model.model_fields:
+            annotation = model.model_fields[key].annotation
+            inner = [a for a in (annotation, *getattr(annotation, "__args__", ())) if isinstance(a, type) and issubclass(a, BaseModel)]
+            model = inner[0] if inner else model
+    return list(model.model_fields)
+
+
+# sheets and folders
+
+
+def find(paths: Iterable[Path | str], vocabulary: Vocabulary) -> list[Sheet]:
+    """The sheets below these paths; a problem file by itself is a sheet of its own. Faults of single files are in
+    `Sheet.faults`; raises InputError for a path that is not there or holds no problem."""
+    sheets: list[Sheet] = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise InputError([Fault(str(path), 0, 0, "there is no such file or folder")])
+        if path.is_file():
+            sheets.append(_single(path, vocabulary))
+            continue
+        found = [read_sheet(folder, vocabulary) for folder in _folders(path)]
+        if not found:
+            raise InputError([Fault(str(path), 0, 0, "no problems here: no file ends with .yaml")])
+        sheets += found
+    return _with_unique_ids(sheets)
+
+
+def _folders(path: Path) -> list[Path]:
+    folders = [path, *sorted(p for p in path.rglob("*") if p.is_dir() and not any(part.startswith(".") for part in p.parts))]
+    return [folder for folder in folders if _problem_files(folder)]
+
+
+def _problem_files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix in ENDINGS and p.is_file() and p.name != SHEET)
+
+
+def _single(path: Path, vocabulary: Vocabulary) -> Sheet:
+    try:
+        problem = read_problem(path, vocabulary)
+    except InputError as error:
+        return Sheet(path.stem, path.stem, path, (), faults=error.faults)
+    return Sheet(path.stem, problem.title, path, (problem,))
+
+
+def read_sheet(folder: Path, vocabulary: Vocabulary) -> Sheet:
+    """A folder's problems in the order of its sheet.yaml (then by name); what cannot be read is in its faults."""
+    faults: list[Fault] = []
+    header: Any = None
+    if (folder / SHEET).exists():
+        try:
+            header = _header(folder / SHEET)
+        except InputError as error:
+            faults += error.faults
+    files = {p.stem: p for p in _problem_files(folder)}
+    order = [name.removesuffix(".yaml") for name in (header.order if header else [])]
+    for name in [name for name in order if name not in files]:
+        faults.append(Fault(str(folder / SHEET), 0, 0, f"'order' names '{name}', but there is no {name}.yaml here{did_you_mean(name, files)}"))
+    problems = []
+    for name in [n for n in order if n in files] + [n for n in files if n not in order]:
+        try:
+            problems.append(read_problem(files[name], vocabulary))
+        except InputError as error:
+            faults += error.faults
+    title = header.title if header else folder.resolve().name
+    more = {key: getattr(header, key) for key in ("course", "author", "date", "note")} if header else {}
+    return Sheet(folder.resolve().name, title, folder, tuple(problems), faults=tuple(faults), **more)
+
+
+def _header(path: Path) -> SheetFile:
+    located = load(path)
+    reader = _Reader(path, located, Vocabulary({}, {}, {}, {}))
+    if not isinstance(located.data, dict):
+        raise InputError([Fault(str(path), 1, 1, "a sheet is a mapping that begins with 'title:'")])
+    try:
+        return SheetFile.model_validate(located.data)
+    except ValidationError as fault:
+        for error in fault.errors():
+            reader.pydantic_fault(error, SheetFile)
+        raise InputError(reader.faults) from None
+
+
+def _with_unique_ids(sheets: list[Sheet]) -> list[Sheet]:
+    taken: dict[str, int] = {}
+    unique = []
+    for sheet in sheets:
+        taken[sheet.id] = taken.get(sheet.id, 0) + 1
+        count = taken[sheet.id]
+        unique.append(sheet if count == 1 else replace(sheet, id=f"{sheet.id}-{count}"))
+    return unique
