@@ -42,15 +42,18 @@ class NetworkRun(World):
 
 @dataclass(frozen=True)
 class LossRun(World):
-    """A loss of torch.nn.functional on given targets and outputs (nested tuples of exact numbers).
+    """A loss of torch.nn.functional on given targets and outputs (nested tuples of exact numbers), or, without
+    targets, on one random element that suits the loss.
 
-    Tags: ('loss',), ('element', i) for the i-th term before the reduction, ('target', i), ('output', i).
+    Tags: ('loss',), ('element', i) for the i-th term before the reduction, ('target', i), ('output', i), where
+    i is an index or, in rows, a pair of them, counted from 0. `outputs_are` is 'outputs', 'probabilities' or 'logits'.
     """
 
     loss: Any
     targets: Any
     outputs: Any
     observed: Observed
+    outputs_are: str = "outputs"
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,9 @@ class _Printer(LatexPrinter):
     # sums and products
 
     def bracket(self, expr: Any, level: int) -> str:
-        return self.wrap(self._print(expr)) if self.strength(expr) < level else self._print(expr)
+        printed = self._print(expr)
+        loose = self.strength(expr) < level or (level >= PRODUCT and printed.startswith("-"))
+        return self.wrap(printed) if loose else printed
 
     def wrap(self, inner: str) -> str:
         return rf"\left({inner}\right)"

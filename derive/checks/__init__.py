@@ -1,1 +1,1 @@
-"""The referee: torch against every claim. Importing it registers every observer and checker."""
+"""The referee: torch against every claim. Importing `derive.checks.judges` registers every observer and checker."""

@@ -8,7 +8,7 @@ from functools import singledispatch
 from typing import Any
 
 import torch
-from sympy import Basic, Rational, Sum, cancel, count_ops, together
+from sympy import Basic, Expr, Rational, Sum, cancel, count_ops, together
 
 from derive.algebra.nodes import Expectation, Numeral, Rounded, gradient_symbol, is_array, plain
 from derive.checks.bindings import Bindings, observe
@@ -144,7 +144,7 @@ SMALL = 60  # nodes up to which an identity is also tried exactly
 
 def exactly_equal(sides: tuple[Any, ...]) -> bool:
     """Whether SymPy proves the sides equal as rational functions of whatever occurs in them; False is no refutation."""
-    if any(is_array(side) or count_ops(side) > SMALL or side.has(Sum, Numeral) for side in sides):
+    if any(is_array(side) or not isinstance(side, Expr) or count_ops(side) > SMALL or side.has(Sum, Numeral) for side in sides):
         return False
     first, *rest = map(plain, sides)
     return all(cancel(together(first - side)) == 0 for side in rest)

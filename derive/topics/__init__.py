@@ -1,0 +1,7 @@
+"""The kinds of questions, one file each."""
+
+from derive.topics import backward as backward
+from derive.topics import forward as forward
+from derive.topics import loss as loss
+from derive.topics import shapes as shapes
+from derive.topics import vanishing as vanishing

@@ -1,0 +1,3 @@
+"""The layers, one class a file."""
+
+from derive.catalogue.layers import dense as dense

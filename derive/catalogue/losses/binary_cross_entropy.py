@@ -1,0 +1,41 @@
+"""Binary cross-entropy, from probabilities and from logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from sympy import Expr, log
+
+from derive.algebra.functions import sigmoid
+from derive.catalogue.registry import losses
+
+
+@losses("binary_cross_entropy", "bce")
+@dataclass(frozen=True)
+class BinaryCrossEntropy:
+    """-(y log p + (1 - y) log(1 - p)) for a label y in {0, 1} and a probability p; natural logarithms. PyTorch's BCELoss;
+    where logits are given, BCEWithLogitsLoss."""
+
+    reduction: Literal["mean", "sum", "none"] = "mean"
+
+    on: ClassVar[str] = "elements"
+    takes: ClassVar[tuple[str, ...]] = ("probabilities", "outputs", "logits")
+    twin: ClassVar[str] = "torch.nn.functional.binary_cross_entropy"
+
+    def term(self, target: Expr, output: Expr) -> Expr:
+        """The loss of one element from its probability."""
+        return -(target * log(output) + (1 - target) * log(1 - output))
+
+    def from_logit(self, target: Expr, logit: Expr) -> Expr:
+        """The loss of one element from its logit."""
+        return self.term(target, sigmoid(logit))
+
+
+@losses("binary_cross_entropy_with_logits", "bce_with_logits")
+@dataclass(frozen=True)
+class BinaryCrossEntropyWithLogits(BinaryCrossEntropy):
+    """Binary cross-entropy of sigmoid(z), for logits z. PyTorch's BCEWithLogitsLoss."""
+
+    takes: ClassVar[tuple[str, ...]] = ("logits", "outputs")
+    twin: ClassVar[str] = "torch.nn.functional.binary_cross_entropy_with_logits"

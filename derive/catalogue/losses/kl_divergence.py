@@ -1,0 +1,27 @@
+"""The Kullback-Leibler divergence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from sympy import Expr, log
+
+from derive.catalogue.registry import losses
+
+
+@losses("kl_divergence", "kl_div", "kl")
+@dataclass(frozen=True)
+class KLDivergence:
+    """sum_k y_k log(y_k / p_k) of two rows of probabilities; `batchmean` divides by the number of rows, `mean` (as in
+    PyTorch) by the number of entries. PyTorch's KLDivLoss takes log p."""
+
+    reduction: Literal["batchmean", "mean", "sum", "none"] = "batchmean"
+
+    on: ClassVar[str] = "elements"
+    takes: ClassVar[tuple[str, ...]] = ("probabilities", "outputs")
+    twin: ClassVar[str] = "torch.nn.functional.kl_div"
+
+    def term(self, target: Expr, output: Expr) -> Expr:
+        """The summand of one entry."""
+        return target * log(target / output)

@@ -1,0 +1,26 @@
+"""The mean squared error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from sympy import Expr
+
+from derive.catalogue.registry import losses
+
+
+@losses("mse", "mean_squared_error")
+@dataclass(frozen=True)
+class MeanSquaredError:
+    """(p - y)^2, without a factor one half. PyTorch's MSELoss."""
+
+    reduction: Literal["mean", "sum", "none"] = "mean"
+
+    on: ClassVar[str] = "elements"
+    takes: ClassVar[tuple[str, ...]] = ("outputs",)
+    twin: ClassVar[str] = "torch.nn.functional.mse_loss"
+
+    def term(self, target: Expr, output: Expr) -> Expr:
+        """The loss of one element."""
+        return (output - target) ** 2

@@ -1,0 +1,6 @@
+"""Every observer and every checker, by name; importing this file registers them."""
+
+from derive.checks import formulas as formulas
+from derive.checks import loss_run as loss_run
+from derive.checks import network_run as network_run
+from derive.checks.referee import check as check

@@ -1,0 +1,88 @@
+"""The observer of losses: torch.nn.functional's loss on the minibatch, reduced and element by element."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from derive.checks.bindings import Bindings, exact_tensor, observe
+from derive.errors import Bug
+from derive.worlds import LossRun
+
+
+@observe.register
+def observe_loss(world: LossRun, generator: torch.Generator) -> Bindings:
+    """Each tag's value; the terms are torch's own, with reduction 'none'."""
+    targets, outputs = _random(world, generator) if world.targets is None else _given(world)
+    terms = loss_by_torch(world.loss, outputs, targets, "none", world.outputs_are)
+    bindings = Bindings({}, f"torch.nn.functional's {world.loss.name.replace('_', ' ')}")
+    for symbol, tag in world.observed:
+        kind, *index = tag
+        place = tuple(index[0]) if index and isinstance(index[0], tuple) else tuple(index)
+        if targets.ndim == 2 and len(place) == 1 and terms.ndim == 2:
+            place = (0, *place)
+        if kind == "setting":
+            value = torch.tensor(float(getattr(world.loss, index[0])))
+        elif kind == "loss":
+            value = loss_by_torch(world.loss, outputs, targets, world.loss.reduction, world.outputs_are)
+        else:
+            value = {"element": terms, "target": targets, "output": outputs}[kind][place]
+        bindings.values[symbol] = value.to(torch.float64)
+    return bindings
+
+
+def _given(world: LossRun) -> tuple[torch.Tensor, torch.Tensor]:
+    targets, outputs = exact_tensor(world.targets), exact_tensor(world.outputs)
+    if world.loss.name == "kl_divergence" and outputs.ndim == 1:
+        targets, outputs = targets.unsqueeze(0), outputs.unsqueeze(0)  # one row: torch divides by the number of rows
+    return targets, outputs.requires_grad_()
+
+
+def _random(world: LossRun, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """One element: labels where the loss needs labels, probabilities where it needs probabilities."""
+
+    def uniform(low: float, high: float) -> torch.Tensor:
+        return low + (high - low) * torch.rand(1, generator=generator, dtype=torch.float64)
+
+    name = world.loss.name
+    if name in ("binary_cross_entropy", "binary_cross_entropy_with_logits"):
+        target = torch.randint(0, 2, (1,), generator=generator).to(torch.float64)
+        output = uniform(-3, 3) if world.outputs_are == "logits" else uniform(0.05, 0.95)
+    elif name == "hinge":
+        target = 2 * torch.randint(0, 2, (1,), generator=generator).to(torch.float64) - 1
+        output = uniform(-2, 2)
+    elif name == "kl_divergence":
+        target, output = uniform(0.05, 0.95), uniform(0.05, 0.95)
+    else:
+        target, output = uniform(-2, 2), uniform(-2, 2)
+    return target, output.requires_grad_()
+
+
+def loss_by_torch(loss: Any, output: torch.Tensor, target: torch.Tensor, reduction: str, outputs_are: str) -> torch.Tensor:
+    """The loss as torch.nn.functional computes it."""
+    name = loss.name
+    if name == "mse":
+        return F.mse_loss(output, target, reduction=reduction)
+    if name == "mae":
+        return F.l1_loss(output, target, reduction=reduction)
+    if name == "huber":
+        return F.huber_loss(output, target, reduction=reduction, delta=float(loss.delta))
+    if name in ("binary_cross_entropy", "binary_cross_entropy_with_logits"):
+        function = F.binary_cross_entropy_with_logits if outputs_are == "logits" else F.binary_cross_entropy
+        return function(output, target, reduction=reduction)
+    if name == "hinge":
+        return F.margin_ranking_loss(output, torch.zeros_like(output), target, margin=1.0, reduction=reduction)
+    if name == "kl_divergence":
+        return F.kl_div(torch.log(output), target, reduction=reduction)
+    if name == "cross_entropy":
+        return _cross_entropy(output, target, reduction, outputs_are)
+    raise Bug(f"no twin for the loss {name}")
+
+
+def _cross_entropy(output: torch.Tensor, target: torch.Tensor, reduction: str, outputs_are: str) -> torch.Tensor:
+    """From logits by cross_entropy; from probabilities, which softmax of their logarithms gives back, likewise."""
+    scores = output if outputs_are == "logits" else torch.log(output)
+    target = target.to(torch.int64) if target.ndim < scores.ndim else target
+    return F.cross_entropy(scores, target, reduction=reduction)

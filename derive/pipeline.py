@@ -1,0 +1,139 @@
+"""The stages in order, one call each: read, solve, check, compose, print, compile. No mathematics, no printing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from derive.derivation import Answer, Derivation, Refuted, Solution, Step, answers_by_name, rule
+from derive.errors import DeriveError, Fault, GivenError, InputError, NotDerivable, did_you_mean, one_of
+from derive.problem.model import Expectation, Problem, Sheet
+from derive.problem.read import Vocabulary, find
+from derive.report import Report
+
+KEY = rule("the author's answer", "the answer given in the problem file")
+DISPUTED = rule("a disputed answer", "{0} says otherwise")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A problem that was solved and judged."""
+
+    problem: Problem
+    solution: Solution
+    report: Report
+
+
+def vocabulary() -> Vocabulary:
+    """The words of the registries, gathered by importing their rooms."""
+    import derive.catalogue
+    import derive.topics  # noqa: F401
+    from derive.catalogue.registry import layers, losses, optimisers
+    from derive.topics.registry import questions
+
+    return Vocabulary(losses, optimisers, layers, questions)
+
+
+def read(paths: Iterable[Path | str]) -> list[Sheet]:
+    """The sheets below the paths; raises InputError where there is nothing to read."""
+    return find(paths, vocabulary())
+
+
+def solve(problem: Problem) -> Solution:
+    """Every question worked out, then the author's answers as claims; raises InputError where something is unfit."""
+    faults: list[Fault] = []
+    derivations: list[Derivation] = []
+    for k, question in enumerate(problem.ask):
+        try:
+            derivations.append(question.derive(problem.given))
+        except GivenError as error:
+            faults.append(problem.fault(error if error.path else GivenError(error.message, ("ask", k))))
+        except NotDerivable as error:
+            faults.append(problem.fault(GivenError(f"this cannot be derived: {error}", ("ask", k))))
+    if faults:
+        raise InputError(faults)
+    disputes = _disputes(problem, derivations)
+    key = _key(problem, derivations)
+    return Solution(problem, tuple(derivations), (*disputes, *key))
+
+
+def _key(problem: Problem, derivations: list[Derivation]) -> tuple[tuple[str, Step], ...]:
+    return tuple(
+        (f"expect.{answer.name}", Step(answer.claim(expectation.value), _reason(KEY)))
+        for expectation in problem.expect
+        for answer in [_answer(problem, derivations, expectation)]
+    )
+
+
+def _disputes(problem: Problem, derivations: list[Derivation]) -> tuple[tuple[str, Step], ...]:
+    steps = []
+    for disputed in problem.disputed:
+        answer = _answer(problem, derivations, disputed.expectation)
+        wrong, right = answer.claim(disputed.expectation.value), answer.claim(answer.value)
+        claim = Refuted(wrong.world, wrong, disputed.by, right)
+        steps.append((f"disputed.{answer.name}", Step(claim, _reason(DISPUTED, disputed.by))))
+    return tuple(steps)
+
+
+def _answer(problem: Problem, derivations: list[Derivation], expectation: Expectation) -> Answer:
+    """The answer that an expectation speaks of, with a value of the same form."""
+    answers = answers_by_name(derivations)
+    name = expectation.name or (next(iter(answers)) if len(answers) == 1 else "")
+    if name not in answers:
+        message = (
+            f"there is no answer '{name}'{did_you_mean(name, answers)} {one_of(answers)}"
+            if name
+            else f"several answers are asked for; name the one that is meant {one_of(answers)}"
+        )
+        raise InputError([problem.fault(GivenError(message, expectation.path))])
+    answer = answers[name]
+    try:
+        answer.claim(expectation.value)
+    except (DeriveError, TypeError, ValueError, AttributeError, IndexError) as error:
+        message = f"this answer does not have the form of '{name}': {error}"
+        raise InputError([problem.fault(GivenError(message, expectation.path))]) from None
+    return answer
+
+
+def _reason(why: Any, *about: Any) -> Any:
+    from derive.derivation import Reason
+
+    return Reason(why, about)
+
+
+def verify(solution: Solution, seed: int = 0) -> Report:
+    """A verdict for every step and every answer of the author."""
+    import torch
+
+    from derive.checks.judges import check
+
+    torch.set_num_threads(1)  # the tensors are tiny
+    return Report({key: check(step.claim, seed) for key, step in solution.steps()})
+
+
+def work_out(problem: Problem, seed: int = 0) -> Result | tuple[Fault, ...]:
+    """A problem solved and judged, or what is wrong with it."""
+    try:
+        solution = solve(problem)
+    except InputError as error:
+        return error.faults
+    return Result(problem, solution, verify(solution, seed))
+
+
+def render(sheet: Sheet, results: Iterable[Result], problems_only: bool = False, templates: Path | None = None) -> str:
+    """The sheet as LaTeX."""
+    from derive.document.latex import sheet_latex
+    from derive.document.outline import compose
+
+    return sheet_latex(compose(sheet, tuple(results), problems_only), templates)
+
+
+def publish(tex: str, sheet: Sheet, out: Path, engine: str = "") -> Any:
+    """The PDF and its .tex in the folder `out`, moved there when both are whole; what TeX complained of comes back."""
+    from derive.document.engine import typeset
+
+    return typeset(tex, out, sheet.id, engine)
+
+

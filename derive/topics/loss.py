@@ -1,0 +1,170 @@
+"""`loss`: a loss on a minibatch, element by element, then its reduction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sympy import Expr, Integer, Piecewise, Rational, Symbol, log
+from sympy.core.relational import Ge, Gt, Le, Lt, Relational
+
+from derive.algebra.nodes import Numeral, Quotient, Terms, plain
+from derive.algebra.numbers import exact, numeral
+from derive.algebra.values import unfolded
+from derive.derivation import Answer, Derivation, Equal, Holds, Section, Work, rule
+from derive.errors import GivenError
+from derive.topics.loss_classes import class_sections
+from derive.topics.minibatch import Minibatch, minibatch_of
+from derive.topics.registry import questions
+from derive.worlds import LossRun
+
+DEFINITION = rule("definition of the loss", "the loss of one element")
+SIDE = rule("which branch", "compare to choose the branch")
+BRANCH = rule("branch of an element", "so this is the branch of element {0}")
+INSERT = rule("insert an element", "insert target and output of element {0}")
+VALUE = rule("value of an element", "compute")
+EXACT = rule("exact value", "what multiplies zero drops out")
+MEAN = rule("mean of the elements", "the mean over the {0} elements")
+SUM = rule("sum of the elements", "the sum over the {0} elements")
+ROWS = rule("mean over rows", "the sum over the entries, divided by the number of rows, {0}")
+ADD = rule("add up", "add up")
+DIVIDE = rule("divide", "divide")
+OPPOSITE = {Le: Gt, Lt: Ge, Ge: Lt, Gt: Le}
+
+
+@questions("loss")
+@dataclass(frozen=True)
+class Loss:
+    """The loss of a minibatch: the definition, each element with its numbers, the reduction."""
+
+    def derive(self, given: Any) -> Derivation:
+        batch = minibatch_of(given)
+        if batch.loss.on == "classes":
+            sections, terms = class_sections(batch)
+        else:
+            sections, terms = element_sections(batch)
+        if batch.loss.reduction == "none":
+            answers = (_terms_answer(batch, terms),)
+        else:
+            section, value = reduction_section(batch, terms)
+            sections.append(section)
+            answers = (_loss_answer(batch, value), _terms_answer(batch, terms))
+        return Derivation("Loss of the minibatch", tuple(sections), answers)
+
+
+def element_sections(batch: Minibatch) -> tuple[list[Section], list[Any]]:
+    """The definition, and a section an element; and the exact value of each element."""
+    sections, terms = [definition_section(batch)], []
+    for k in range(len(batch.places)):
+        section, value = element_section(batch, k)
+        sections.append(section)
+        terms.append(value)
+    return sections, terms
+
+
+def definition_section(batch: Minibatch) -> Section:
+    """The loss of one element, for any target and output."""
+    y, p, ell = Symbol("y", real=True), batch.output_symbol, Symbol("ell")
+    settings = tuple((symbol, ("setting", symbol.name)) for symbol in batch.settings)
+    observed = ((ell, ("element", 0)), (y, ("target", 0)), (p, ("output", 0)), *settings)
+    world = LossRun(batch.loss, None, None, observed, batch.outputs_are)
+    work = Work("Definition", world)
+    return work.equal(ell, batch.term(y, p), why=DEFINITION).section()
+
+
+def element_section(batch: Minibatch, k: int) -> tuple[Section, Any]:
+    """One element: which branch it is on, its formula with the numbers, its value."""
+    y, p, ell = batch.symbols(k)
+    target, output = batch.numbers(k)
+    work = Work(f"Element {k + 1}", batch.world)
+    formula = batch.term(y, p)
+    shown = {y: Numeral(target), p: Numeral(output), **{symbol: Numeral(v) for symbol, v in batch.settings.items()}}
+    if isinstance(formula, Piecewise):
+        formula = _branch(formula, shown, work, k + 1)
+    inserted = formula.xreplace(shown)
+    work.equal(ell, formula, why=DEFINITION)
+    if inserted != formula:
+        work.equal(formula, inserted, why=INSERT, about=(k + 1,))
+    value = plain(inserted)
+    steps_to_value(work, inserted, value)
+    return Section(work.heading, tuple(work.steps)), value
+
+
+def steps_to_value(work: Work, inserted: Any, value: Any) -> None:
+    """From the formula with its numbers to the value: exact first, rounded last."""
+    if isinstance(value, Rational):
+        if inserted != value:
+            work.equal(inserted, numeral(value), why=VALUE, result=True)
+        return
+    readable = _with_numerals(value)
+    if readable != inserted:
+        work.equal(inserted, readable, why=EXACT)
+    work.equal(readable, numeral(unfolded(value)), why=VALUE, result=True)
+
+
+def _branch(formula: Piecewise, shown: dict[Any, Any], work: Work, number: int) -> Expr:
+    """The branch that the numbers choose, with the comparison that chooses it."""
+    for branch, condition in formula.args:
+        if not isinstance(condition, Relational):
+            return branch
+        left, right = condition.args  # the comparison is shown with its numbers
+        value = numeral(plain(left.xreplace(shown)))
+        if left.xreplace(shown) != value:
+            work.equal(left, left.xreplace(shown), value, why=SIDE)
+        holds = bool(plain(condition.xreplace(shown)))
+        kind = type(condition) if holds else OPPOSITE[type(condition)]
+        work.claim(Holds(work.world, kind(value, right.xreplace(shown) if right.free_symbols else Numeral(right), evaluate=False)), BRANCH, (number,))
+        if holds:
+            return branch
+    raise GivenError("no branch of the loss holds for these numbers", ("given",))
+
+
+def _with_numerals(value: Any) -> Any:
+    """The exact value with its rational numbers inside logarithms as decimals: -log(9/10) reads -log 0.9."""
+    return value.replace(lambda e: isinstance(e, log) and isinstance(e.args[0], Rational), lambda e: log(Numeral(e.args[0])))
+
+
+def reduction_section(batch: Minibatch, terms: list[Any]) -> tuple[Section, Any]:
+    """The mean or the sum of the elements; and its exact value."""
+    work, loss = Work("Reduction", batch.world), Symbol("L")
+    symbols = batch.elements
+    divisor = {"mean": len(terms), "batchmean": batch.rows, "sum": 1}[batch.loss.reduction]
+    why = {"mean": MEAN, "batchmean": ROWS, "sum": SUM}[batch.loss.reduction]
+    about = (Integer(batch.rows if batch.loss.reduction == "batchmean" else len(terms)),)
+    numbers = [numeral(unfolded(term)) for term in terms]
+    total = exact(sum((exact(unfolded(term)) for term in terms), Integer(0)))
+
+    def over(top: Any) -> Any:
+        return top if divisor == 1 else Quotient(top, Integer(divisor))
+
+    named = over(Terms(*symbols))
+    work.equal(loss, named, why=why, about=about)
+    inserted = over(Terms(*numbers))
+    if inserted != named:
+        work.equal(named, inserted, why=rule("insert the elements", "insert the elements"))
+    if len(terms) > 1:
+        work.equal(inserted, over(numeral(total)), why=ADD, result=divisor == 1)
+    value = exact(total / divisor)
+    if divisor != 1:
+        work.equal(over(numeral(total)), numeral(value), why=DIVIDE, result=True)
+    return work.section(), value
+
+
+def _loss_answer(batch: Minibatch, value: Any) -> Answer:
+    return Answer("loss", value, lambda v: Equal(batch.world, (Symbol("L"), v)))
+
+
+def _terms_answer(batch: Minibatch, terms: list[Any]) -> Answer:
+    from sympy import Tuple
+
+    symbols = Tuple(*batch.elements)
+    values = tuple(exact(unfolded(term)) for term in terms)
+
+    def claim(value: Any) -> Equal:
+        if len(value) != len(terms):
+            raise ValueError(f"{len(terms)} numbers are needed, not {len(value)}")
+        return Equal(batch.world, (symbols, Tuple(*value)))
+
+    return Answer("terms", values, claim)
+
+
