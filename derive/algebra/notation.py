@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sympy import Add, Expr, Float, Function, Indexed, IndexedBase, Integer, MatrixBase, Mul, Piecewise, Pow, Rational, Sum, Symbol, fraction, log
+from sympy import Add, Expr, Float, Function, Indexed, IndexedBase, Integer, MatrixBase, Mul, Piecewise, Pow, Rational, Sum, Symbol, count_ops, fraction, log
 from sympy.core.relational import Relational
 from sympy.matrices.expressions import MatAdd, MatMul, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
@@ -95,6 +95,8 @@ def ordered_factors(factors: Iterable[Expr]) -> list[Expr]:
     """Numbers, then single letters, powers and functions, then brackets, then sums: x (1 - x) and not (1 - x) x."""
 
     def rank(factor: Expr) -> int:
+        if isinstance(factor, nodes.Numeral):
+            return 0
         base = factor.base if isinstance(factor, Pow) else factor
         if factor.is_number and not factor.has(Function):
             return 0
@@ -210,6 +212,12 @@ class _Printer(LatexPrinter):
             when = r"\text{otherwise}" if condition == True else rf"\text{{if }} {self._print(condition)}"  # noqa: E712
             lines.append(rf"{self._print(branch)} & {when}")
         return r"\begin{cases} " + r" \\ ".join(lines) + r" \end{cases}"
+
+    def _print_Relational(self, expr: Relational) -> str:
+        if count_ops(expr.lhs) < count_ops(expr.rhs) and not expr.rhs.has(nodes.Written):
+            expr = expr.reversed
+        signs = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\neq"}
+        return f"{self._print(expr.lhs)} {signs[expr.rel_op]} {self._print(expr.rhs)}"
 
     def _print_Terms(self, expr: nodes.Terms) -> str:
         return self.join_terms(expr.args)
@@ -398,3 +406,12 @@ def component(array: Any, index: Any) -> Expr:
     if isinstance(array, MatMul) and len(array.args) == 2 and not nodes.is_array(array.args[0]):
         return array.args[0] * component(array.args[1], index)
     return MatrixElement(array, index - 1, Integer(0))
+
+
+def as_written(expr: Expr) -> Expr:
+    """The expression with its sums fixed in the order in which they are printed, so that inserting numbers keeps it."""
+    if not getattr(expr, "args", ()) or isinstance(expr, nodes.Numeral):
+        return expr
+    if isinstance(expr, Add):
+        return nodes.Terms(*map(as_written, positive_first(expr.as_ordered_terms())))
+    return expr.func(*map(as_written, expr.args))

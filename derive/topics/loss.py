@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, Integer, Piecewise, Rational, Symbol, log
+from sympy import Expr, Integer, Piecewise, Rational, Symbol, count_ops, log
 from sympy.core.relational import Ge, Gt, Le, Lt, Relational
 
 from derive.algebra.nodes import Numeral, Quotient, Terms, plain
@@ -107,7 +107,9 @@ def _branch(formula: Piecewise, shown: dict[Any, Any], work: Work, number: int) 
     for branch, condition in formula.args:
         if not isinstance(condition, Relational):
             return branch
-        left, right = condition.args  # the comparison is shown with its numbers
+        if count_ops(condition.lhs) < count_ops(condition.rhs):
+            condition = condition.reversed
+        left, right = condition.args
         value = numeral(plain(left.xreplace(shown)))
         if left.xreplace(shown) != value:
             work.equal(left, left.xreplace(shown), value, why=SIDE)

@@ -9,6 +9,7 @@ from typing import Any
 from sympy import Abs, Expr, Symbol, sympify
 
 from derive.algebra.nodes import Magnitude
+from derive.algebra.notation import as_written
 from derive.errors import GivenError
 from derive.worlds import LossRun
 
@@ -66,7 +67,7 @@ class Minibatch:
         """The loss of one element, by the loss's own definition, its parameters as symbols."""
         loss = replace(self.loss, **{symbol.name: symbol for symbol in self.settings})
         formula = loss.from_logit(target, output) if self.outputs_are == "logits" else loss.term(target, output)
-        return formula.replace(Abs, Magnitude)
+        return as_written(formula.replace(Abs, Magnitude))
 
     @property
     def elements(self) -> tuple[Symbol, ...]:
