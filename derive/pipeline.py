@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,21 @@ def solve(problem: Problem) -> Solution:
             faults.append(problem.fault(GivenError(f"this cannot be derived: {error}", ("ask", k))))
     if faults:
         raise InputError(faults)
+    derivations = _without_repetition(derivations)
     disputes = _disputes(problem, derivations)
     key = _key(problem, derivations)
     return Solution(problem, tuple(derivations), (*disputes, *key))
+
+
+def _without_repetition(derivations: list[Derivation]) -> list[Derivation]:
+    """A section that an earlier question has worked out already is not written twice."""
+    seen: set[Any] = set()
+    kept = []
+    for derivation in derivations:
+        sections = tuple(section for section in derivation.sections if section not in seen)
+        seen.update(sections)
+        kept.append(replace(derivation, sections=sections))
+    return kept
 
 
 def _key(problem: Problem, derivations: list[Derivation]) -> tuple[tuple[str, Step], ...]:

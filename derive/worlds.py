@@ -58,9 +58,11 @@ class LossRun(World):
 
 @dataclass(frozen=True)
 class OptimiserRun(World):
-    """An optimiser of torch.optim stepped on given gradients from a start.
+    """An optimiser of torch.optim stepped on given gradients from a start; without gradients, on random ones, with
+    random hyper-parameters.
 
-    Tags: ('parameter', t), ('gradient', t), and ('state', NAME, t) after step t (from 1; 0 is the start).
+    Tags: ('parameter', k), ('gradient', k), ('state', NAME, k), k a step (0 is the start) or 'now' or 'before';
+    ('gradients',) for the sequence of them, ('hyper', NAME), ('time',) for the number of steps.
     """
 
     optimiser: Any
@@ -70,16 +72,19 @@ class OptimiserRun(World):
 
 
 @dataclass(frozen=True)
-class RecurrenceRun(World):
-    """An optimiser's moment recurrences run at random hyper-parameters, gradients and t, or at the given ones.
+class MomentRun(World):
+    """An optimiser of torch.optim stepped on a random gradient whose moments do not change with time.
 
-    `values` fixes symbols; tags: ('state', NAME), ('gradient',), ('hyper', NAME), ('time',). Under HasMean the
-    gradients are random with the stationary mean (and second moment) that the tags ('mean',), ('second_moment',) name.
+    `mean` and `second_moment` are numbers, or None for random ones; `at` are the steps to look at, none for one random
+    step. Tags: ('state', NAME, k) names a state after step k of `at` (or 'now'), whose expectation is observed;
+    ('mean',), ('second_moment',), ('time',), ('hyper', NAME), and ('gradients',), the sequence of gradients.
     """
 
     optimiser: Any
+    mean: Any
+    second_moment: Any
+    at: tuple[int, ...]
     observed: Observed
-    values: tuple[tuple[Any, Any], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -140,6 +141,10 @@ class _Printer(LatexPrinter):
 
     def _print_Numeral(self, expr: nodes.Numeral) -> str:
         digits = decimal_text(expr)
+        small = re.fullmatch(r"(-?)0\.(0{5,})([1-9])", digits)
+        if small:
+            lead = "" if small[3] == "1" else rf"{small[3]} \cdot "
+            return rf"{small[1]}{lead}10^{{-{len(small[2]) + 1}}}"
         if "/" not in digits:
             return digits
         top, bottom = digits.lstrip("-").split("/")
@@ -214,7 +219,7 @@ class _Printer(LatexPrinter):
         return r"\begin{cases} " + r" \\ ".join(lines) + r" \end{cases}"
 
     def _print_Relational(self, expr: Relational) -> str:
-        if count_ops(expr.lhs) < count_ops(expr.rhs) and not expr.rhs.has(nodes.Written):
+        if count_ops(expr.lhs) < count_ops(expr.rhs):
             expr = expr.reversed
         signs = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\neq"}
         return f"{self._print(expr.lhs)} {signs[expr.rel_op]} {self._print(expr.rhs)}"

@@ -85,9 +85,20 @@ def _numeral(expr: nodes.Numeral, scope: Scope) -> Tensor:
 @_value.register(Dummy)
 @_value.register(Idx)
 @_value.register(MatrixSymbol)
-@_value.register(nodes.Expectation)
 def _symbol(expr: Basic, scope: Scope) -> Tensor:
     return scope[expr]
+
+
+@_value.register(nodes.Expectation)
+def _expectation(expr: nodes.Expectation, scope: Scope) -> Tensor:
+    """An expectation that the world observed; of an entry of a sequence (or of its power), that entry's."""
+    if expr in scope.bindings.values:
+        return scope[expr]
+    entries = list(expr.args[0].atoms(Indexed))
+    if len(entries) != 1:
+        raise Bug(f"the world does not know {expr}")
+    whole = nodes.Expectation(expr.args[0].xreplace({entries[0]: Symbol(str(entries[0].base.label))}))
+    return scope[whole][integer(entries[0].indices[0], scope) - 1]
 
 
 @_value.register(Indexed)

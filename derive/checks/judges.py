@@ -3,4 +3,5 @@
 from derive.checks import formulas as formulas
 from derive.checks import loss_run as loss_run
 from derive.checks import network_run as network_run
+from derive.checks import optimiser_run as optimiser_run
 from derive.checks.referee import check as check

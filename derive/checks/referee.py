@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 from typing import Any
 
 import torch
-from sympy import Basic, Expr, Rational, Sum, cancel, count_ops, together
+from sympy import Basic, Expr, Rational, Sum, Tuple, cancel, count_ops, together
 
 from derive.algebra.nodes import Expectation, Numeral, Rounded, gradient_symbol, is_array, plain
 from derive.checks.bindings import Bindings, observe
@@ -34,14 +34,21 @@ def points(world: World, exprs: Iterable[Any], seed: int) -> Iterator[Bindings]:
     exprs = list(exprs)
     first: Bindings | None = None
     for k in range(POINTS):
-        bindings = _bound(world, exprs, generator(seed, k))
+        bindings = _bound(world, exprs, seed, k)
         if k == 1 and first is not None and _same(first, bindings):
             return
         first = first or bindings
         yield bindings
 
 
-def _bound(world: World, exprs: list[Any], random: torch.Generator) -> Bindings:
+@lru_cache(maxsize=512)
+def _observed(world: World, seed: int, point: int) -> Bindings:
+    """The world at a point; many claims are made in one world, which is built once for all of them."""
+    return observe(world, generator(seed, point))
+
+
+def _bound(world: World, exprs: list[Any], seed: int, point: int) -> Bindings:
+    random = generator(seed, point)
     if isinstance(world, Formulas):
         defined = {symbol for symbol, _ in world.definitions}
         known = {symbol for symbol, _ in world.domains} | defined
@@ -49,7 +56,8 @@ def _bound(world: World, exprs: list[Any], random: torch.Generator) -> Bindings:
         missing = [s for s in free_symbols(exprs) if s not in known and str(s) not in names]
         world = replace(world, domains=world.domains + tuple((symbol, "") for symbol in missing))
         return observe(world, random)
-    bindings = observe(world, random)
+    known_world = _observed(world, seed, point)
+    bindings = replace(known_world, values=dict(known_world.values))
     missing = [s for s in free_symbols(exprs) if s not in bindings.values and not _named(s, bindings)]
     bindings.values.update(draw(missing, {}, random))
     return bindings
@@ -85,10 +93,25 @@ def _alike(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch
     return left, right
 
 
-def slack(side: Any) -> float:
-    """Half a unit of the last digit, where a side is known by its rounded digits only; else 0."""
-    entries = list(side) if is_array(side) and hasattr(side, "tolist") else [side]
-    return max((0.5 * 10.0 ** -entry.places for entry in entries if isinstance(entry, Rounded)), default=0.0)
+def slack(side: Any) -> torch.Tensor:
+    """Half a unit of the last digit, entry by entry, where a side is known by its rounded digits only; else 0."""
+    if isinstance(side, Tuple | tuple | list):
+        return torch.stack([slack(entry).max() for entry in side])
+    if hasattr(side, "tolist") and is_array(side):
+        return torch.stack([torch.stack([slack(entry) for entry in row]) for row in side.tolist()])
+    return torch.tensor(0.5 * 10.0**-side.places if isinstance(side, Rounded) else 0.0, dtype=torch.float64)
+
+
+def distance(side: Any, observed: torch.Tensor, value: torch.Tensor) -> float:
+    """How far a side is from what was observed, beyond the slack of its rounded digits."""
+    allowed = slack(side)
+    if not allowed.any():
+        return error_between(observed, value)
+    observed, value = _alike(observed, value)
+    if observed.shape != value.shape:
+        return float("inf")
+    beyond = ((observed - value).abs() - allowed.reshape(observed.shape)).clamp(min=0)
+    return float(torch.nan_to_num(beyond, nan=float("inf")).max()) / max(1.0, float(observed.detach().abs().max()))
 
 
 def compare(
@@ -102,9 +125,8 @@ def compare(
         observed = first(bindings)
         for side in sides:
             value = evaluate(side, bindings)
-            error = error_between(observed, value)
-            allowed = slack(side) / max(1.0, float(value.detach().abs().max()))
-            worst = max(worst, max(error - allowed, 0.0) if allowed else error)
+            error = distance(side, observed, value)
+            worst = max(worst, error)
             if worst > LOOSE:
                 return Verdict(False, method, count, error, difference(side, value, observed, seed))
     if deterministic and worst > TIGHT:
@@ -129,7 +151,7 @@ def difference(side: Any, value: torch.Tensor, observed: torch.Tensor, seed: int
 def check_equal(claim: Equal, seed: int = 0) -> Verdict:
     """All sides at the same points; sides that are rational numbers also exactly."""
     numbers = [plain(side) for side in claim.sides]
-    if all(isinstance(n, Rational) for n in numbers) and not any(slack(side) for side in claim.sides):
+    if all(isinstance(n, Rational) for n in numbers) and not any(slack(side).any() for side in claim.sides):
         wrong = [n for n in numbers if n != numbers[0]]
         detail = f"{numbers[0]} is not {wrong[0]}" if wrong else ""
         return Verdict(not wrong, "in exact arithmetic, and in torch", 1, 0.0 if not wrong else float("inf"), detail)
@@ -200,11 +222,10 @@ def check_mean(claim: HasMean, seed: int = 0) -> Verdict:
         observed, error = bindings.value(mean), bindings.standard_errors.get(mean)
         for side in claim.sides:
             value = evaluate(side, bindings)
-            distance = error_between(observed, value)
-            allowed = TIGHT * 100 if error is None else 5 * error
-            if distance > max(allowed, slack(side)):
-                return Verdict(False, method, count, distance, difference(side, value, observed, seed))
-            worst = max(worst, distance)
+            gap = distance(side, observed, value)
+            if gap > (TIGHT * 100 if error is None else 5 * error):
+                return Verdict(False, method, count, gap, difference(side, value, observed, seed))
+            worst = max(worst, gap)
     return Verdict(True, method, count, worst)
 
 

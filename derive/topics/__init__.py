@@ -1,7 +1,10 @@
 """The kinds of questions, one file each."""
 
 from derive.topics import backward as backward
+from derive.topics import closed_form as closed_form
+from derive.topics import expectation as expectation
 from derive.topics import forward as forward
 from derive.topics import loss as loss
 from derive.topics import shapes as shapes
+from derive.topics import update as update
 from derive.topics import vanishing as vanishing
