@@ -420,3 +420,22 @@ def as_written(expr: Expr) -> Expr:
     if isinstance(expr, Add):
         return nodes.Terms(*map(as_written, positive_first(expr.as_ordered_terms())))
     return expr.func(*map(as_written, expr.args))
+
+
+def signed_terms(expr: Any) -> tuple[str, list[str], str]:
+    """A sum as its printed terms, each with its sign, and what stands before and after them; for breaking lines.
+
+    What is no sum is one term.
+    """
+    printer = _Printer()
+    if isinstance(expr, nodes.Quotient | nodes.Map) or not isinstance(expr, Add | nodes.Terms | MatAdd):
+        return "", [printer._print(expr)], ""
+    args = list(expr.args)
+    if not isinstance(expr, nodes.Terms):
+        args = positive_first(expr.as_ordered_terms() if isinstance(expr, Add) and not expr.has(nodes.Written) else args)
+    first, *rest = args
+    pieces = [printer.join_terms([first])]
+    for term in rest:
+        printed = printer.join_terms([term])
+        pieces.append(" - " + printed[1:].lstrip() if printed.startswith("-") else " + " + printed)
+    return "", pieces, ""

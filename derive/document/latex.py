@@ -1,0 +1,330 @@
+"""The document's tree to LaTeX. Formulas come from notation.py, layout from the templates; nothing is decided here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sympy.matrices.expressions import MatAdd
+
+from derive.algebra.formula import parse_formula
+from derive.algebra.nodes import Numeral
+from derive.algebra.notation import latex, relation_between, signed_terms
+from derive.algebra.numbers import as_matrix
+from derive.derivation import HasShape, Reason
+from derive.document.figures import NetworkFigure, network_figure
+from derive.document.outline import Chain, Document, Failed, Line, ProblemBlock, RefutedAnswer, SizeTable, sides_of
+from derive.document.templates import Tex, environment, escaped, template_text
+from derive.errors import FormulaError
+
+WIDE = 95  # characters of LaTeX from which a sum is worth breaking
+
+
+@dataclass(frozen=True)
+class View:
+    """What a template sees of a block, a line, a row: its fields by name."""
+
+    fields: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.fields[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def view(**fields: Any) -> View:
+    return View(fields)
+
+
+def sheet_latex(document: Document, templates: Path | None = None) -> str:
+    """The whole .tex of a sheet."""
+    from pylatex import Document as Paper
+    from pylatex import NoEscape
+
+    sheet = document.sheet
+    problems = [_problem_view(block) for block in document.problems]
+    checks = [] if document.problems_only else [_checks_view(k, block) for k, block in enumerate(document.problems, 1)]
+    body = environment(templates).get_template("sheet.tex.j2").render(
+        sheet=view(
+            title=escaped(sheet.title), course=escaped(sheet.course), subtitle=_subtitle(document), note=prose(sheet.note, {}),
+            problems=problems, checks=checks, summary=_summary(document),
+        )
+    )  # fmt: skip
+    paper = Paper(documentclass="article", document_options=["11pt"], fontenc=None, inputenc=None, lmodern=False, textcomp=False, page_numbers=False)
+    paper.preamble.append(NoEscape(template_text("style.tex", templates)))
+    paper.preamble.append(NoEscape(rf"\title{{{escaped(sheet.title)}}}"))
+    paper.append(NoEscape(body))
+    return paper.dumps()
+
+
+def _subtitle(document: Document) -> Tex:
+    sheet = document.sheet
+    kind = "Problems" if document.problems_only else "Worked solutions"
+    return Tex(r"\enspace$\cdot$\enspace ".join(escaped(part) for part in (sheet.course, kind, sheet.author, sheet.date) if part))
+
+
+def _summary(document: Document) -> Tex:
+    passed, total = document.counts
+    if passed == total:
+        words = f"Each of the {total} claims of these solutions was checked by PyTorch, along a road that shares no code with the derivation."
+    else:
+        words = f"{passed} of {total} claims held when PyTorch checked them. The others are marked, and are not to be trusted."
+    return escaped(f"{words} The error is the largest difference between the two, relative where values exceed one.")
+
+
+# problems
+
+
+def _problem_view(block: ProblemBlock) -> View:
+    problem = block.problem
+    given = problem.given
+    return view(
+        title=escaped(problem.title), source=escaped(problem.source), marker=Tex(re.sub(r"[^\w./-]", "?", problem.path)),
+        statement=prose(problem.statement, given.symbols), note=prose(problem.note, given.symbols),
+        figure=tikz(network_figure(given)) if given.network is not None and _drawable(given) else None,
+        given=_given(given), key=[_block(b) for b in block.key],
+        parts=[
+            view(
+                heading=escaped(part.heading),
+                sections=[view(heading=escaped(s.heading), blocks=[_block(b) for b in s.blocks]) for s in part.sections],
+            )
+            for part in block.parts
+        ],
+    )  # fmt: skip
+
+
+def _drawable(given: Any) -> bool:
+    layers = sum(layer.repeat for layer in given.network.layers)
+    return layers <= 6 and all(hasattr(layer, "units") for layer in given.network.layers)
+
+
+def prose(text: str, symbols: Any) -> Tex:
+    """An author's words: escaped, paragraphs at blank lines, `formulas` in backticks typeset."""
+    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text.strip()) if paragraph.strip()]
+    return Tex("\n\n".join("".join(_inline(piece, k % 2 == 1, symbols) for k, piece in enumerate(p.split("`"))) for p in paragraphs))
+
+
+def _inline(piece: str, is_formula: bool, symbols: Any) -> str:
+    if not is_formula:
+        return escaped(piece)
+    try:
+        return rf"${latex(parse_formula(piece, symbols))}$"
+    except FormulaError:
+        return rf"\texttt{{{escaped(piece)}}}"
+
+
+def _given(given: Any) -> Tex:
+    """What is given, in one small paragraph a kind."""
+    lines: list[str] = []
+    if given.define:
+        lines.append("Define " + "\\quad ".join(rf"${latex(symbol)} = {latex(expr)}$" for symbol, expr in given.define) + ".")
+    if given.layer is not None:
+        lines.append(f"Layer: {_named(given.layer)}.")
+    if given.input is not None:
+        lines.append(f"Input: {_array('', given.input)}")
+    for name in ("targets", "outputs", "probabilities", "logits"):
+        value = getattr(given, name)
+        if value is not None:
+            lines.append(f"{name.capitalize()}: {_listed(value)}.")
+    if given.loss is not None:
+        lines.append(f"Loss: {_named(given.loss)}.")
+    if given.optimizer is not None:
+        lines.append(f"Optimiser: {_named(given.optimizer)}.")
+    if given.gradient is not None:
+        facts = [("mean", given.gradient.mean), ("second moment", given.gradient.second_moment)]
+        words = ", ".join(rf"{name} ${latex(Numeral(value))}$" for name, value in facts if value is not None)
+        lines.append(f"Gradient: {'stationary' if given.gradient.stationary else 'not stationary'}{', ' + words if words else ''}.")
+    if given.start is not None:
+        lines.append(f"Start: {_listed(given.start)}.")
+    if given.gradients is not None:
+        lines.append(f"Gradients: {_listed(given.gradients)}.")
+    if given.values:
+        lines.append(", ".join(_array(name, nested) for name, nested in given.values.items()) + ".")
+    return Tex(r"\par ".join(lines))
+
+
+def _array(name: str, nested: Any) -> str:
+    from sympy.matrices.expressions.matexpr import MatrixSymbol
+
+    if isinstance(nested, tuple) and nested and isinstance(nested[0], tuple) and nested[0] and isinstance(nested[0][0], tuple):
+        return "\\quad ".join(_array("", inner) for inner in nested)
+    if not name and isinstance(nested, tuple) and nested and not isinstance(nested[0], tuple):
+        return "$" + r" \times ".join(latex(Numeral(v)) for v in nested) + "$"
+    matrix = as_matrix(nested).applyfunc(Numeral)
+    if not name:
+        return rf"${latex(matrix)}$"
+    return rf"${latex(MatrixSymbol(name, *matrix.shape))} = {latex(matrix)}$"
+
+
+def _listed(nested: Any) -> str:
+    if not isinstance(nested, tuple):
+        return f"${latex(Numeral(nested))}$"
+    if nested and isinstance(nested[0], tuple):
+        return "; ".join(_listed(row) for row in nested)
+    return "$" + r",\; ".join(latex(Numeral(v)) for v in nested) + "$"
+
+
+def _named(instance: Any) -> str:
+    """A loss, optimiser or layer with its settings in words."""
+    settings = []
+    for key, value in vars(instance).items():
+        if isinstance(value, bool) or value is None or (key, value) in (("repeat", 1),):
+            continue
+        shown = f"${latex(Numeral(value))}$" if hasattr(value, "is_Rational") else escaped(_setting(value))
+        settings.append(f"{escaped(key.replace('_', ' '))} {shown}")
+    name = escaped(instance.name.replace("_", " "))
+    return f"{name} ({', '.join(settings)})" if settings else name
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " x ".join(map(str, value))
+    return str(getattr(value, "name", value)).replace("_", " ")
+
+
+# blocks
+
+
+def _block(block: Any) -> View:
+    if isinstance(block, Chain):
+        return view(kind="chain", left=Tex(_side(block.left)), lines=[_line(line) for line in block.lines])
+    if isinstance(block, SizeTable):
+        return view(kind="table", rows=[_size_row(*row) for row in block.rows])
+    if isinstance(block, RefutedAnswer):
+        return _refuted(block)
+    if isinstance(block, Failed):
+        return view(kind="failed", number=escaped(block.number), detail=escaped(block.detail))
+    raise TypeError(type(block).__name__)
+
+
+RELATIONS = {"": "", "<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "!=": r"\neq", "==": "="}
+
+
+def _line(line: Line) -> View:
+    relation = RELATIONS.get(line.relation, "") or relation_between(line.left, line.right)
+    whole = _side(line.right)
+    if line.relation == "minimises":
+        relation, whole = r"\text{ minimises }", latex(line.right)
+    return view(
+        one=Tex(_boxed(f"{{}} {relation} {whole}", line.is_result)),
+        broken=Tex(_boxed(_broken(relation, line.right, whole), line.is_result)),
+        reason=reason(line.reason), mark=Tex(rf"\dvholds{{{_short(line.number)}}}" if line.number else r"\dvnomark{}"),
+    )  # fmt: skip
+
+
+def _boxed(formula: str, is_result: bool) -> str:
+    return rf"\dvresult{{{formula}}}" if is_result else rf"\dvmath{{{formula}}}"
+
+
+def _side(side: Any) -> str:
+    return latex(side)
+
+
+def _short(number: str) -> str:
+    return escaped(number) if number[:1].isdigit() else ""
+
+
+def _broken(relation: str, side: Any, whole: str) -> str:
+    """The right side over several lines, broken before the signs of its sum, where it is a long sum."""
+    prefix, terms, suffix = signed_terms(side)
+    if len(terms) < 2:
+        return f"{{}} {relation} {whole}"
+    lines, current = [], ""
+    limit = max(WIDE, max(map(len, terms)) + 1) if not isinstance(side, MatAdd) else 0
+    for term in terms:
+        if current and len(current) + len(term) > limit:
+            lines.append(current)
+            current = ""
+        current += term
+    lines.append(current)
+    rows = r" \\ &\quad{} ".join(lines)
+    return rf"\begin{{aligned}}[t] {{}} {relation} {prefix} & {rows} {suffix}\end{{aligned}}"
+
+
+def reason(why: Reason | None) -> Tex:
+    """The words of a reason, with the expressions that they speak of typeset."""
+    if why is None:
+        return Tex("")
+    places = [escaped(a) if isinstance(a, str) else rf"${latex(a)}$" for a in map(_plain_int, why.about)]
+    words = re.split(r"\{(\d+)\}", why.rule.words)
+    return Tex("".join(places[int(piece)] if k % 2 else escaped(piece) for k, piece in enumerate(words)))
+
+
+def _plain_int(value: Any) -> Any:
+    from sympy import Integer
+
+    return Integer(value) if isinstance(value, int) else value
+
+
+def _sizes(shape: tuple[Any, ...]) -> str:
+    return "$" + r" \times ".join(latex(size) for size in map(_plain_int, shape)) + "$"
+
+
+def _size_row(number: str, claim: HasShape, why: Reason) -> View:
+    return view(
+        symbol=Tex(f"${latex(claim.of)}$"), meaning=escaped(claim.meaning), size=Tex(_sizes(claim.shape)), reason=reason(why),
+        mark=Tex(rf"\dvholds{{{_short(number)}}}"),
+    )  # fmt: skip
+
+
+def _refuted(block: RefutedAnswer) -> View:
+    claim = block.claim
+    right = rf"\quad In fact {_statement(claim.right)}." if claim.right is not None else ""
+    return view(
+        kind="refuted", wrong=Tex(f"{escaped(claim.by[:1].upper() + claim.by[1:])} says {_statement(claim.claim)}, which does not hold."),
+        right=Tex(right), mark=Tex(r"\dvholds{}"),
+    )  # fmt: skip
+
+
+def _statement(claim: Any) -> str:
+    if isinstance(claim, HasShape):
+        return f"${latex(claim.of)}$ has the size {_sizes(claim.shape)}"
+    sides = sides_of(claim)
+    return "$" + "".join(latex(s) if k == 0 else f" {relation_between(sides[k - 1], s)} {latex(s)}" for k, s in enumerate(sides)) + "$"
+
+
+# checks and figures
+
+
+def _checks_view(index: int, block: ProblemBlock) -> View:
+    rows = []
+    for row in block.checks:
+        steps = row.first if row.first == row.last else f"{row.first} to {row.last.rpartition('.')[2]}"
+        error = _error(row.verdict.max_error) if row.verdict.passed else Tex(r"\color{fails}failed")
+        rows.append(view(steps=escaped(steps), method=escaped(row.verdict.method), points=escaped(row.verdict.points), error=error))
+    return view(title=Tex(rf"{index}.\enspace {escaped(block.problem.title)}"), rows=rows)
+
+
+def _error(error: float) -> Tex:
+    if error == 0:
+        return Tex("$0$")
+    mantissa, _, exponent = f"{error:.0e}".partition("e")
+    return Tex(rf"${mantissa} \cdot 10^{{{int(exponent)}}}$")
+
+
+def tikz(figure: NetworkFigure) -> Tex:
+    """The drawing in TikZ."""
+    lines = [r"\begin{tikzpicture}[x=1cm,y=1cm]"]
+    for edge in figure.edges:
+        label = ""
+        if edge.weight is not None:
+            label = rf" node[pos={edge.place},fill=white,inner sep=1pt,font=\tiny,text=ink] {{${latex(edge.weight)}$}}"
+        lines.append(rf"\draw[hair!85!black,line width=0.35pt] ({edge.start[0]:.2f},{edge.start[1]:.2f}) -- ({edge.end[0]:.2f},{edge.end[1]:.2f}){label};")
+    for unit in figure.units:
+        at = f"({unit.x:.2f},{unit.y:.2f})"
+        if unit.label is None:
+            lines.append(rf"\node[quiet] at {at} {{$\vdots$}};")
+        else:
+            lines.append(
+                rf"\node[circle,draw=ink,fill=unit,line width=0.5pt,minimum size=7.6mm,inner sep=0pt,font=\footnotesize] at {at} {{${latex(unit.label)}$}};"
+            )
+    for x, y, name, activation in figure.captions:
+        extra = rf"\\[-1pt]{{\color{{quiet}}\itshape {escaped(activation)}}}" if activation else ""
+        lines.append(rf"\node[font=\scriptsize,align=center,anchor=north] at ({x:.2f},{y + 0.25:.2f}) {{{escaped(name)}{extra}}};")
+    lines.append(r"\end{tikzpicture}")
+    return Tex("\n".join(lines))
+
+

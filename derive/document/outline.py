@@ -1,0 +1,199 @@
+"""Problems, solutions and reports to a tree: what is said, in which order. No markup here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from derive.algebra.nodes import Expectation, gradient_symbol
+from derive.derivation import (
+    Claim, Derivation, Equal, HasCount, HasMean, HasShape, Holds, IsGradient, IsMinimum, Reason, Refuted, Step,
+)  # fmt: skip
+from derive.problem.model import Problem, Sheet
+from derive.report import Report, Verdict
+
+
+@dataclass(frozen=True)
+class Line:
+    """One relation of a chain: `right` stands in `relation` to what is left of it ('' lets the printer choose)."""
+
+    left: Any
+    right: Any
+    relation: str
+    reason: Reason | None
+    number: str
+    is_result: bool
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Lines that share one left side."""
+
+    left: Any
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class SizeTable:
+    """Quantities with their dimensions."""
+
+    rows: tuple[tuple[str, HasShape, Reason], ...]
+
+
+@dataclass(frozen=True)
+class RefutedAnswer:
+    """Somebody's wrong answer, and the right one."""
+
+    number: str
+    claim: Refuted
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A claim that did not hold; it is named, and never printed as true."""
+
+    number: str
+    detail: str
+
+
+Block = Chain | SizeTable | RefutedAnswer | Failed
+
+
+@dataclass(frozen=True)
+class SectionBlock:
+    heading: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    heading: str
+    sections: tuple[SectionBlock, ...]
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """Steps in a row that were checked alike."""
+
+    first: str
+    last: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class ProblemBlock:
+    problem: Problem
+    parts: tuple[Part, ...]
+    key: tuple[Block, ...]
+    checks: tuple[CheckRow, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    sheet: Sheet
+    problems: tuple[ProblemBlock, ...]
+    problems_only: bool = False
+    counts: tuple[int, int] = field(default=(0, 0))
+
+
+def compose(sheet: Sheet, results: Iterable[Any], problems_only: bool = False) -> Document:
+    """The document of a sheet from its results (each with problem, solution, report)."""
+    blocks, passed, total = [], 0, 0
+    for result in results:
+        verdicts = result.report.verdicts
+        total += len(verdicts)
+        passed += sum(verdict.passed for verdict in verdicts.values())
+        blocks.append(_problem(result.problem, result.solution, result.report, problems_only))
+    return Document(sheet, tuple(blocks), problems_only, (passed, total))
+
+
+def _problem(problem: Problem, solution: Any, report: Report, problems_only: bool) -> ProblemBlock:
+    if problems_only:
+        return ProblemBlock(problem, (), (), ())
+    parts = tuple(_part(str(p), derivation, report) for p, derivation in enumerate(solution.derivations, 1) if derivation.sections)
+    key = tuple(_blocks([(key, step) for key, step in solution.key], report))
+    return ProblemBlock(problem, parts, key, tuple(_check_rows(report)))
+
+
+def _part(number: str, derivation: Derivation, report: Report) -> Part:
+    sections = []
+    for s, section in enumerate(derivation.sections, 1):
+        steps = [(f"{number}.{s}.{k}", step) for k, step in enumerate(section.steps, 1)]
+        sections.append(SectionBlock(section.heading, tuple(_blocks(steps, report))))
+    return Part(derivation.heading, tuple(sections))
+
+
+def _blocks(steps: list[tuple[str, Step]], report: Report) -> list[Block]:
+    """Steps to blocks: what continues the line before joins its chain, sizes gather in a table."""
+    blocks: list[Block] = []
+    for number, step in steps:
+        claim, verdict = step.claim, report.verdicts[number]
+        if not verdict.passed:
+            blocks.append(Failed(number, verdict.detail or verdict.method))
+        elif isinstance(claim, HasShape):
+            row = (number, claim, step.reason)
+            if blocks and isinstance(blocks[-1], SizeTable):
+                blocks[-1] = SizeTable((*blocks[-1].rows, row))
+            else:
+                blocks.append(SizeTable((row,)))
+        elif isinstance(claim, Refuted):
+            blocks.append(RefutedAnswer(number, claim))
+        else:
+            _extend(blocks, number, step, sides_of(claim))
+    return blocks
+
+
+def sides_of(claim: Claim) -> tuple[Any, ...]:
+    """What a claim shows, from left to right."""
+    if isinstance(claim, Equal):
+        return claim.sides
+    if isinstance(claim, IsGradient):
+        return (gradient_symbol(claim.of, claim.wrt), *claim.sides)
+    if isinstance(claim, HasMean):
+        return (Expectation(claim.of), *claim.sides)
+    if isinstance(claim, HasCount):
+        return (claim.of, *claim.sides)
+    if isinstance(claim, Holds):
+        return claim.relation.args
+    if isinstance(claim, IsMinimum):
+        return (tuple(symbol for symbol, _ in claim.point), claim.objective)
+    raise TypeError(type(claim).__name__)
+
+
+def _extend(blocks: list[Block], number: str, step: Step, sides: tuple[Any, ...]) -> None:
+    relation = {Holds: getattr(getattr(step.claim, "relation", None), "rel_op", ""), IsMinimum: "minimises"}.get(type(step.claim), "")
+    lines = [
+        Line(left, right, relation, step.reason if k == 0 else None, number if k == 0 else "", step.is_result and k == len(sides) - 2)
+        for k, (left, right) in enumerate(zip(sides, sides[1:], strict=False))
+    ]
+    last = blocks[-1] if blocks else None
+    if isinstance(last, Chain) and not relation and not last.lines[-1].relation and _same(last.lines[-1].right, sides[0]):
+        blocks[-1] = Chain(last.left, (*last.lines, *lines))
+    else:
+        blocks.append(Chain(sides[0], tuple(lines)))
+
+
+def _same(left: Any, right: Any) -> bool:
+    return type(left) is type(right) and left == right
+
+
+def _check_rows(report: Report) -> list[CheckRow]:
+    rows: list[CheckRow] = []
+    for number, verdict in report.verdicts.items():
+        last = rows[-1] if rows else None
+        if last and _alike(last.verdict, verdict) and _together(last.last, number):
+            worst = max(last.verdict, verdict, key=lambda v: v.max_error)
+            rows[-1] = CheckRow(last.first, number, worst)
+        else:
+            rows.append(CheckRow(number, number, verdict))
+    return rows
+
+
+def _together(one: str, other: str) -> bool:
+    """Steps of one section follow one another; an answer of the author stands alone."""
+    return one[0].isdigit() and one.rpartition(".")[0] == other.rpartition(".")[0]
+
+
+def _alike(one: Verdict, other: Verdict) -> bool:
+    return (one.passed, one.method, one.points) == (other.passed, other.method, other.points)
