@@ -73,7 +73,7 @@ def _without_repetition(derivations: list[Derivation]) -> list[Derivation]:
 
 def _key(problem: Problem, derivations: list[Derivation]) -> tuple[tuple[str, Step], ...]:
     return tuple(
-        (f"expect.{answer.name}", Step(answer.claim(expectation.value), _reason(KEY)))
+        (f"expect.{answer.name}", Step(answer.claim(_written(expectation.value)), _reason(KEY)))
         for expectation in problem.expect
         for answer in [_answer(problem, derivations, expectation)]
     )
@@ -83,7 +83,7 @@ def _disputes(problem: Problem, derivations: list[Derivation]) -> tuple[tuple[st
     steps = []
     for disputed in problem.disputed:
         answer = _answer(problem, derivations, disputed.expectation)
-        wrong, right = answer.claim(disputed.expectation.value), answer.claim(answer.value)
+        wrong, right = answer.claim(_written(disputed.expectation.value)), answer.claim(_written(answer.value))
         claim = Refuted(wrong.world, wrong, disputed.by, right)
         steps.append((f"disputed.{answer.name}", Step(claim, _reason(DISPUTED, disputed.by))))
     return tuple(steps)
@@ -102,11 +102,22 @@ def _answer(problem: Problem, derivations: list[Derivation], expectation: Expect
         raise InputError([problem.fault(GivenError(message, expectation.path))])
     answer = answers[name]
     try:
-        answer.claim(expectation.value)
+        answer.claim(_written(expectation.value))
     except (DeriveError, TypeError, ValueError, AttributeError, IndexError) as error:
         message = f"this answer does not have the form of '{name}': {error}"
         raise InputError([problem.fault(GivenError(message, expectation.path))]) from None
     return answer
+
+
+def _written(value: Any) -> Any:
+    """The author's numbers as numerals, so that they print as decimals."""
+    from sympy import Integer, Rational
+
+    from derive.algebra.nodes import Numeral
+
+    if isinstance(value, tuple):
+        return tuple(map(_written, value))
+    return Numeral(value) if isinstance(value, Rational) and not isinstance(value, Integer) else value
 
 
 def _reason(why: Any, *about: Any) -> Any:
@@ -142,10 +153,10 @@ def render(sheet: Sheet, results: Iterable[Result], problems_only: bool = False,
     return sheet_latex(compose(sheet, tuple(results), problems_only), templates)
 
 
-def publish(tex: str, sheet: Sheet, out: Path, engine: str = "") -> Any:
+def publish(tex: str, name: str, out: Path, engine: str = "") -> Any:
     """The PDF and its .tex in the folder `out`, moved there when both are whole; what TeX complained of comes back."""
     from derive.document.engine import typeset
 
-    return typeset(tex, out, sheet.id, engine)
+    return typeset(tex, out, name, engine)
 
 

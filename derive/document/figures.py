@@ -30,7 +30,7 @@ class Edge:
     start: tuple[float, float]
     end: tuple[float, float]
     weight: Any = None
-    place: float = 0.3
+    place: float = 0.27
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ def _edges(given: Any, k: int, left: list[Unit], right: list[Unit], sizes: list[
     few = sizes[k] * sizes[k + 1] <= MOST_LABELS and nested is not None
     weights = as_matrix(nested) if few else None
     edges = []
-    for i, source in enumerate(left):
+    for source in left:
         for j, target in enumerate(right):
             if source.label is None or target.label is None:
                 continue
             weight = Numeral(weights[j, i]) if weights is not None else None
-            edges.append(Edge((source.x, source.y), (target.x, target.y), weight, (0.3, 0.42, 0.54)[(i + j) % 3]))
+            edges.append(Edge((source.x, source.y), (target.x, target.y), weight))
     return edges

@@ -53,7 +53,7 @@ def sheet_latex(document: Document, templates: Path | None = None) -> str:
             problems=problems, checks=checks, summary=_summary(document),
         )
     )  # fmt: skip
-    paper = Paper(documentclass="article", document_options=["11pt"], fontenc=None, inputenc=None, lmodern=False, textcomp=False, page_numbers=False)
+    paper = Paper(documentclass="article", document_options=["11pt"], fontenc=None, inputenc=None, lmodern=False, textcomp=False, page_numbers=True)
     paper.preamble.append(NoEscape(template_text("style.tex", templates)))
     paper.preamble.append(NoEscape(rf"\title{{{escaped(sheet.title)}}}"))
     paper.append(NoEscape(body))
@@ -204,15 +204,17 @@ RELATIONS = {"": "", "<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "!=": r"\ne
 
 
 def _line(line: Line) -> View:
-    relation = RELATIONS.get(line.relation, "") or relation_between(line.left, line.right)
-    whole = _side(line.right)
-    if line.relation == "minimises":
-        relation, whole = r"\text{ minimises }", latex(line.right)
-    return view(
-        one=Tex(_boxed(f"{{}} {relation} {whole}", line.is_result)),
-        broken=Tex(_boxed(_broken(relation, line.right, whole), line.is_result)),
-        reason=reason(line.reason), mark=Tex(rf"\dvholds{{{_short(line.number)}}}" if line.number else r"\dvnomark{}"),
-    )  # fmt: skip
+    one, broken, left = "", [], line.left
+    for right in line.rights:
+        relation = RELATIONS.get(line.relation, "") or relation_between(left, right)
+        if line.relation == "minimises":
+            relation = r"\text{ minimises }"
+        one += f"{{}} {relation} {_side(right)} "
+        broken.append(_broken(relation, right))
+        left = right
+    stacked = broken[0] if len(broken) == 1 else r"\begin{gathered}[t] " + r" \\ ".join(broken) + r" \end{gathered}"
+    mark = Tex(rf"\dvholds{{{_short(line.number)}}}")
+    return view(one=Tex(_boxed(one, line.is_result)), broken=Tex(_boxed(stacked, line.is_result)), reason=reason(line.reason), mark=mark)
 
 
 def _boxed(formula: str, is_result: bool) -> str:
@@ -227,11 +229,11 @@ def _short(number: str) -> str:
     return escaped(number) if number[:1].isdigit() else ""
 
 
-def _broken(relation: str, side: Any, whole: str) -> str:
+def _broken(relation: str, side: Any) -> str:
     """The right side over several lines, broken before the signs of its sum, where it is a long sum."""
     prefix, terms, suffix = signed_terms(side)
     if len(terms) < 2:
-        return f"{{}} {relation} {whole}"
+        return f"{{}} {relation} {_side(side)}"
     lines, current = [], ""
     limit = max(WIDE, max(map(len, terms)) + 1) if not isinstance(side, MatAdd) else 0
     for term in terms:
@@ -311,7 +313,7 @@ def tikz(figure: NetworkFigure) -> Tex:
     for edge in figure.edges:
         label = ""
         if edge.weight is not None:
-            label = rf" node[pos={edge.place},fill=white,inner sep=1pt,font=\tiny,text=ink] {{${latex(edge.weight)}$}}"
+            label = rf" node[pos={edge.place},fill=white,inner sep=1pt,font=\scriptsize,text=ink] {{${latex(edge.weight)}$}}"
         lines.append(rf"\draw[hair!85!black,line width=0.35pt] ({edge.start[0]:.2f},{edge.start[1]:.2f}) -- ({edge.end[0]:.2f},{edge.end[1]:.2f}){label};")
     for unit in figure.units:
         at = f"({unit.x:.2f},{unit.y:.2f})"

@@ -16,10 +16,10 @@ from derive.report import Report, Verdict
 
 @dataclass(frozen=True)
 class Line:
-    """One relation of a chain: `right` stands in `relation` to what is left of it ('' lets the printer choose)."""
+    """One claim of a chain: each of `rights` stands in `relation` to what is left of it ('' lets the printer choose)."""
 
     left: Any
-    right: Any
+    rights: tuple[Any, ...]
     relation: str
     reason: Reason | None
     number: str
@@ -163,12 +163,9 @@ def sides_of(claim: Claim) -> tuple[Any, ...]:
 
 def _extend(blocks: list[Block], number: str, step: Step, sides: tuple[Any, ...]) -> None:
     relation = {Holds: getattr(getattr(step.claim, "relation", None), "rel_op", ""), IsMinimum: "minimises"}.get(type(step.claim), "")
-    lines = [
-        Line(left, right, relation, step.reason if k == 0 else None, number if k == 0 else "", step.is_result and k == len(sides) - 2)
-        for k, (left, right) in enumerate(zip(sides, sides[1:], strict=False))
-    ]
+    lines = [Line(sides[0], tuple(sides[1:]), relation, step.reason, number, step.is_result)]
     last = blocks[-1] if blocks else None
-    if isinstance(last, Chain) and not relation and not last.lines[-1].relation and _same(last.lines[-1].right, sides[0]):
+    if isinstance(last, Chain) and not relation and not last.lines[-1].relation and _same(last.lines[-1].rights[-1], sides[0]):
         blocks[-1] = Chain(last.left, (*last.lines, *lines))
     else:
         blocks.append(Chain(sides[0], tuple(lines)))

@@ -13,7 +13,7 @@ from derive.algebra.nodes import Gradient, Map, hadamard, plain
 from derive.algebra.numbers import numerals
 from derive.algebra.values import value_of
 from derive.derivation import Answer, Derivation, IsGradient, Section, Work, rule
-from derive.topics.forward import COMPUTE, INSERT, forward_values, with_numbers
+from derive.topics.forward import COMPUTE, INSERT, forward_values, like, with_numbers
 from derive.topics.local import expanded_slope, local_sections, softmax_section
 from derive.topics.network import Net, Unit, network_of
 from derive.topics.registry import questions
@@ -159,7 +159,7 @@ def simplest_delta(unit: Unit, received: Any) -> Any:
 
 
 def _answer(world: Any, net: Net, parameter: Any, value: Any) -> Answer:
-    return Answer(f"d{parameter.name}", value, lambda v: IsGradient(world, net.L, parameter, (v,)))
+    return Answer(f"d{parameter.name}", value, lambda v: IsGradient(world, net.L, parameter, (like(parameter, v),)))
 
 
 

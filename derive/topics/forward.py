@@ -9,7 +9,7 @@ from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra.entries import unrolled
 from derive.algebra.nodes import is_array
-from derive.algebra.numbers import numerals
+from derive.algebra.numbers import as_matrix, numerals
 from derive.algebra.values import value_of
 from derive.derivation import Answer, Derivation, Equal, Section, Work, rule
 from derive.topics.network import Net, network_of
@@ -84,4 +84,14 @@ def with_numbers(expr: Any, values: dict[Any, Any]) -> Any:
 
 
 def _answer(world: Any, symbol: Any, value: Any) -> Answer:
-    return Answer(str(symbol), value, lambda v: Equal(world, (symbol, v)))
+    return Answer(str(symbol), value, lambda v: Equal(world, (symbol, like(symbol, v))))
+
+
+def like(symbol: Any, value: Any) -> Any:
+    """An author's numbers as an array, where the symbol is one; raises ValueError where the sizes differ."""
+    if not is_array(symbol) or is_array(value) or not isinstance(value, tuple):
+        return value
+    matrix = as_matrix(value)
+    if matrix.shape != symbol.shape:
+        raise ValueError(f"{matrix.shape[0]} x {matrix.shape[1]} numbers where {symbol.shape[0]} x {symbol.shape[1]} are needed")
+    return matrix

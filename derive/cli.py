@@ -1,0 +1,204 @@
+"""The command line: arguments, progress, exit codes. What it says comes from the pipeline."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+HELD, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+Paths = Annotated[list[Path] | None, typer.Argument(help="problem files or folders; ./problems when left out", show_default=False)]
+Seed = Annotated[int, typer.Option(help="of the random points at which claims are checked")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="problems worked out at the same time; 0 chooses")]
+File = Annotated[Path, typer.Argument(help="a problem file")]
+
+
+def main() -> None:
+    """The entry point: errors become messages and exit codes."""
+    from derive.errors import DeriveError, InputError
+
+    try:
+        app(standalone_mode=False)
+    except InputError as error:
+        _stop(str(error), WRONG_INPUT)
+    except DeriveError as error:
+        _stop(str(error), WRONG_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        _stop("interrupted; files that were not finished are as they were", INTERRUPTED)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # click's own: an unknown option, a missing argument
+            _stop(error.format_message(), WRONG_INPUT)
+        if isinstance(error, OSError):
+            _stop(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), WRONG_INPUT)
+        raise
+
+
+def _stop(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(code)
+
+
+@app.callback()
+def _about() -> None:
+    """Worked solutions of deep-learning homework: derived by SymPy, checked by PyTorch, typeset by LaTeX."""
+
+
+@app.command()
+def build(
+    paths: Paths = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="the folder for PDFs and manifest.json")] = Path("out"),
+    jobs: Jobs = 0,
+    problems_only: Annotated[bool, typer.Option("--problems-only", help="the sheets without solutions")] = False,
+    engine: Annotated[str, typer.Option(help="tinytex (comes with derive), pdflatex, latexmk or tectonic")] = "tinytex",
+    templates: Annotated[Path | None, typer.Option(help="a folder with templates of your own")] = None,
+    seed: Seed = 0,
+) -> None:
+    """One PDF (and its .tex) a sheet, and out/manifest.json."""
+    from derive.session import build_sheets
+
+    with _progress() as progress:
+        outcome = build_sheets(_paths(paths), out, progress, jobs, problems_only, engine, templates, seed)
+    _conclude(outcome, started=progress.started)
+
+
+@app.command()
+def check(paths: Paths = None, jobs: Jobs = 0, seed: Seed = 0) -> None:
+    """Verify every claim, without making a document."""
+    from derive.session import check_sheets
+
+    with _progress() as progress:
+        outcome = check_sheets(_paths(paths), progress, jobs, seed)
+    _conclude(outcome, started=progress.started)
+
+
+@app.command()
+def show(
+    file: File,
+    format: Annotated[str, typer.Option("--format", "-f", help="text, json or latex")] = "text",
+    seed: Seed = 0,
+) -> None:
+    """A worked problem on the terminal."""
+    from derive.session import shown
+
+    if format not in ("text", "json", "latex"):
+        _stop(f"unknown format '{format}' (json, latex, text)", WRONG_INPUT)
+    if file.is_dir():
+        _stop(f"{file}: a folder; 'show' takes one problem file", WRONG_INPUT)
+    words, passed = shown(file, format, seed)
+    sys.stdout.write(words)
+    sys.exit(HELD if passed else FAILED)
+
+
+@app.command()
+def new(name: Annotated[str, typer.Argument(help="the new file, such as hw1/adam or hw1/adam.yaml")]) -> None:
+    """A commented problem file to start from."""
+    from derive.session import start_file
+
+    print(f"wrote {start_file(Path(name))}; now: derive build {start_name(name)}")
+
+
+def start_name(name: str) -> str:
+    return name if name.endswith((".yaml", ".yml")) else f"{name}.yaml"
+
+
+@app.command()
+def schema() -> None:
+    """The JSON Schema of problem files, for editors."""
+    import json
+
+    from derive.pipeline import vocabulary
+    from derive.problem.schema import json_schema
+
+    print(json.dumps(json_schema(vocabulary()), indent=2))
+
+
+@app.command("list")
+def list_words() -> None:
+    """The questions, losses, optimisers, layers and activations that problem files may use."""
+    from derive.pipeline import vocabulary
+    from derive.problem.types import activation_words
+
+    words = vocabulary()
+    kinds = [("questions", words.questions), ("losses", words.losses), ("optimisers", words.optimisers), ("layers", words.layers)]
+    for kind, registry in kinds:
+        print(kind)
+        shown: dict[type, list[str]] = {}
+        for name, cls in registry.items():
+            shown.setdefault(cls, []).append(name)
+        for cls, names in shown.items():
+            print(f"  {', '.join(names):34} {_first_sentence(cls)}")
+    print("activations\n  " + ", ".join(activation_words()))
+
+
+def _first_sentence(cls: type) -> str:
+    line = " ".join((cls.__doc__ or "").split())
+    return line if len(line) <= 100 else line[:97].rsplit(" ", 1)[0] + " ..."
+
+
+def _paths(paths: list[Path] | None) -> list[Path]:
+    if paths:
+        return paths
+    if Path("problems").is_dir():
+        return [Path("problems")]
+    _stop("no problem files named, and there is no folder 'problems' here; try 'derive new NAME'", WRONG_INPUT)
+    return []
+
+
+class Progress:
+    """Says how far a long run is: a bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self, bar: Any = None):
+        self.bar, self.task, self.total, self.count = bar, None, 0, 0
+        self.started = time.monotonic()
+
+    def begin(self, total: int, what: str) -> None:
+        self.total, self.count = total, 0
+        if self.bar is not None:
+            self.task = self.bar.add_task(what, total=total)
+
+    def advance(self, what: str) -> None:
+        self.count += 1
+        if self.bar is not None:
+            self.bar.update(self.task, advance=1, description=what)
+        else:
+            print(f"[{self.count}/{self.total}] {what}", flush=True)
+
+    def say(self, line: str) -> None:
+        if self.bar is not None:
+            self.bar.console.print(line, markup=False, highlight=False)
+        else:
+            print(line, flush=True)
+
+    def complain(self, line: str) -> None:
+        if self.bar is not None:
+            self.bar.console.print(line, markup=False, highlight=False, style="red")
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    if not sys.stdout.isatty():
+        yield Progress()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bar(*columns, transient=True) as bar:
+        yield Progress(bar)
+
+
+def _conclude(outcome: Any, started: float) -> None:
+    for line in outcome.failures:
+        print(line, file=sys.stderr)
+    print(f"{outcome.summary}, {time.monotonic() - started:.1f} s")
+    sys.exit(WRONG_INPUT if outcome.faults or outcome.broken else FAILED if outcome.failures else HELD)

@@ -1,0 +1,72 @@
+"""The document's tree as plain text, for the terminal."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from derive.algebra.notation import relation_between, text
+from derive.derivation import HasShape, Reason
+from derive.document.outline import Chain, Failed, ProblemBlock, RefutedAnswer, SizeTable, sides_of
+
+INDENT = "    "
+
+
+def reason_text(why: Reason | None) -> str:
+    """The words of a reason with its expressions as text."""
+    if why is None:
+        return ""
+    places = [a if isinstance(a, str) else text(a) if hasattr(a, "args") else str(a) for a in why.about]
+    return re.sub(r"\{(\d+)\}", lambda m: places[int(m.group(1))], why.rule.words)
+
+
+def problem_text(block: ProblemBlock) -> str:
+    """A worked problem, one relation a line, its reason behind it."""
+    problem = block.problem
+    lines = [problem.title, "=" * len(problem.title)]
+    lines += [problem.source] if problem.source else []
+    lines += ["", *problem.statement.splitlines()] if problem.statement else []
+    for part in block.parts:
+        lines += ["", part.heading, "-" * len(part.heading)]
+        for section in part.sections:
+            lines += ["", f"{section.heading}:"] if section.heading else []
+            for item in section.blocks:
+                lines += _block(item)
+    if block.key:
+        lines += ["", "Answers given with the problem", "-" * 30]
+        for item in block.key:
+            lines += _block(item)
+    return "\n".join(lines) + "\n"
+
+
+def _block(block: Any) -> list[str]:
+    if isinstance(block, Chain):
+        return _chain(block)
+    if isinstance(block, SizeTable):
+        return [f"{INDENT}{text(claim.of):8} {' x '.join(map(text, claim.shape)):10} {claim.meaning}  [ok]" for _, claim, _ in block.rows]
+    if isinstance(block, RefutedAnswer):
+        right = f"; in fact {_statement(block.claim.right)}" if block.claim.right is not None else ""
+        return [f"{INDENT}{block.claim.by} says {_statement(block.claim.claim)}, which does not hold{right}  [ok]"]
+    if isinstance(block, Failed):
+        return [f"{INDENT}FAILED  step {block.number}: {block.detail}"]
+    raise TypeError(type(block).__name__)
+
+
+def _chain(block: Chain) -> list[str]:
+    lines = []
+    for k, line in enumerate(block.lines):
+        left = text(block.left) if k == 0 else " " * 4
+        shown, before = left, line.left
+        for right in line.rights:
+            sign = line.relation or ("=" if relation_between(before, right) == "=" else "≈")
+            shown += f" {sign} {text(right)}"
+            before = right
+        why = reason_text(line.reason)
+        lines.append(f"{INDENT}{shown}    [ok] {why}".rstrip())
+    return lines
+
+
+def _statement(claim: Any) -> str:
+    if isinstance(claim, HasShape):
+        return f"{text(claim.of)} is {' x '.join(map(text, claim.shape))}"
+    return " = ".join(text(side) for side in sides_of(claim))

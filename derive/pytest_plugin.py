@@ -1,0 +1,77 @@
+"""Problem files as tests: `pytest problems/` has one test a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SHEET = "sheet.yaml"
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collects YAML files that begin as a problem does."""
+    if file_path.suffix not in (".yaml", ".yml") or file_path.name == SHEET:
+        return None
+    if not (file_path.parent / SHEET).exists() and not _looks_like_a_problem(file_path):
+        return None
+    return ProblemFile.from_parent(parent, path=file_path)
+
+
+def _looks_like_a_problem(path: Path) -> bool:
+    try:
+        text = path.read_text(encoding="utf-8")[:20_000]
+    except (OSError, UnicodeDecodeError):
+        return False
+    lines = [line.split(":")[0] for line in text.splitlines() if line[:1].isalpha() and ":" in line]
+    return "title" in lines and "ask" in lines
+
+
+class ProblemFile(pytest.File):
+    """A problem, worked out when it is collected; its claims are judged when their tests run."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        from derive.errors import InputError
+        from derive.pipeline import solve, vocabulary
+        from derive.problem.read import read_problem
+
+        try:
+            solution = solve(read_problem(self.path, vocabulary()))
+        except InputError as error:
+            raise self.CollectError(str(error)) from None
+        for number, step in solution.steps():
+            yield ClaimItem.from_parent(self, name=number, step=step)
+
+
+class ClaimItem(pytest.Item):
+    """One claim."""
+
+    def __init__(self, *, step: Any, **more: Any):
+        super().__init__(**more)
+        self.step = step
+
+    def runtest(self) -> None:
+        import torch
+
+        from derive.checks.judges import check
+
+        torch.set_num_threads(1)
+        verdict = check(self.step.claim)
+        if not verdict.passed:
+            raise ClaimFailed(verdict.detail)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        from derive.manifest import claim_text
+
+        if isinstance(excinfo.value, ClaimFailed):
+            return f"{self.path}: step {self.name}: {claim_text(self.step.claim)} does not hold: {excinfo.value}"
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, None, f"{self.path.name} {self.name}"
+
+
+class ClaimFailed(Exception):
+    """A claim was refuted."""
