@@ -89,11 +89,31 @@ class MomentRun(World):
 
 @dataclass(frozen=True)
 class LayerRun(World):
-    """A layer of torch.nn (or torch.nn.functional) given an input of this shape, or this input.
+    """A layer of torch.nn given a tensor of these sizes (channels first), or these arrays of numbers.
 
-    Tags: ('output',), ('input',), ('parameters',), ('weights',), ('biases',), ('output_size', axis).
+    Tags: ('output',) and ('output', 'channels_last') for the tensor that comes out, ('output', k) for the k-th of
+    several arrays, ('input', k); ('output_size', axis), axis 0 for channels, 1 for height, 2 for width; ('parameters',),
+    ('weights',), ('biases',); ('given', n) for a number that the problem gives.
     """
 
     layer: Any
-    input: Any
+    sizes: tuple[int, ...]
+    arrays: Any
+    observed: Observed
+
+
+@dataclass(frozen=True)
+class CountRun(World):
+    """Stacks of linear layers of torch.nn, counted: `before` and `after` are the fixed sizes around a block of `depth`
+    layers of `width` units; without depth and width these are random, and so are the sizes next to the block.
+
+    Tags: ('size', NAME) with NAME one of inputs, outputs, depth, width; ('count', WHAT) with WHAT weights, biases or
+    parameters; ('growth', WHAT, BY) with BY depth or width: how much one more adds.
+    """
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    depth: int | None
+    width: int | None
+    bias: bool
     observed: Observed

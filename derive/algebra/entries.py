@@ -8,6 +8,7 @@ from sympy import Add, Dummy, Expr, MatrixBase, Mul, Piecewise, cancel, factor, 
 from sympy.matrices.expressions import MatAdd
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
+from derive.algebra.notation import as_written
 from derive.algebra.nodes import Factors, Map, Slot, Terms, Total, filled, plain
 
 
@@ -104,7 +105,9 @@ def unrolled(expr: Any) -> Any:
     if isinstance(expr, Total) and isinstance(expr.array, Map):
         arrays = expr.array.arrays
         if all(isinstance(array, MatrixBase) for array in arrays):
-            return Terms(*[expr.array.at([array[i, 0] for array in arrays]) for i in range(arrays[0].shape[0])])
+            body = as_written(expr.array.body)
+            slots = [{Slot(k): array[i, 0] for k, array in enumerate(arrays)} for i in range(arrays[0].shape[0])]
+            return Terms(*[filled(body, entries) for entries in slots])
     if isinstance(expr, Map) or not getattr(expr, "args", ()):
         return expr
     if isinstance(expr, Mul) and expr.has(Total):

@@ -119,8 +119,10 @@ class _Text(StrPrinter):
         return f"{expr.base.label}[{', '.join(map(self._print, expr.indices))}]"
 
     def _print_ImmutableDenseMatrix(self, expr: Any) -> str:
+        if expr.shape == (1, 1):
+            return self._print(expr[0, 0])
         rows = ["[" + ", ".join(map(self._print, row)) + "]" for row in expr.tolist()]
-        return rows[0] if len(rows) == 1 and expr.shape == (1, 1) else "[" + ", ".join(rows) + "]"
+        return "[" + ", ".join(rows) + "]"
 
     def _print_ZeroMatrix(self, expr: Any) -> str:
         return "0"

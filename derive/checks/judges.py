@@ -1,6 +1,7 @@
 """Every observer and every checker, by name; importing this file registers them."""
 
 from derive.checks import formulas as formulas
+from derive.checks import layer_run as layer_run
 from derive.checks import loss_run as loss_run
 from derive.checks import network_run as network_run
 from derive.checks import optimiser_run as optimiser_run

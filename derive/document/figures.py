@@ -80,7 +80,7 @@ def _edges(given: Any, k: int, left: list[Unit], right: list[Unit], sizes: list[
     few = sizes[k] * sizes[k + 1] <= MOST_LABELS and nested is not None
     weights = as_matrix(nested) if few else None
     edges = []
-    for source in left:
+    for i, source in enumerate(left):
         for j, target in enumerate(right):
             if source.label is None or target.label is None:
                 continue

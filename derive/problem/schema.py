@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
 from pydantic import TypeAdapter
+from pydantic.json_schema import PydanticJsonSchemaWarning
 
 from derive.problem.files import ProblemFile
 from derive.problem.read import Vocabulary
@@ -32,7 +34,9 @@ def json_schema(vocabulary: Vocabulary) -> dict[str, Any]:
 
 def _settings(cls: type) -> dict[str, Any]:
     """The schema of a class's settings, without what pydantic adds for itself."""
-    schema = TypeAdapter(cls).json_schema()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PydanticJsonSchemaWarning)  # defaults are exact rationals, which JSON lacks
+        schema = TypeAdapter(cls).json_schema()
     properties = {name: {k: v for k, v in p.items() if k not in ("title", "default")} for name, p in schema.get("properties", {}).items()}
     return {"type": "object", "properties": properties, "additionalProperties": False, "description": _words(cls)}
 

@@ -64,6 +64,31 @@ def to_nested(value: Any) -> Any:
 _NUMBER = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^[+-]?\d+\s*/\s*\d+$"}]}
 _as_text = PlainSerializer(str, return_type=str)
 
+def to_pair(value: Any) -> tuple[int, int]:
+    """A height and a width: 3 for both, or [3, 2]."""
+    entries = list(value) if isinstance(value, list | tuple) else [value, value]
+    if len(entries) != 2 or any(isinstance(v, bool) or not isinstance(v, int) or v < 0 or v > 10_000 for v in entries):
+        raise ValueError("a whole number is needed here, or two of them: [height, width]")
+    return entries[0], entries[1]
+
+
+def to_sizes(value: Any) -> tuple[int, int]:
+    """The same, each at least 1."""
+    pair = to_pair(value)
+    if min(pair) < 1:
+        raise ValueError("sizes of at least 1 are needed here")
+    return pair
+
+
+def to_padding(value: Any) -> Any:
+    """'valid', 'same', or how many zeros on each side."""
+    return value if value in ("valid", "same") else to_pair(value)
+
+
+_PAIR = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}]}
+Pair = Annotated[Any, BeforeValidator(to_sizes), WithJsonSchema(_PAIR)]
+Padding = Annotated[Any, BeforeValidator(to_padding), WithJsonSchema({"anyOf": [{"enum": ["valid", "same"]}, *_PAIR["anyOf"]]})]
+
 Exact = Annotated[Any, BeforeValidator(to_exact), _as_text, WithJsonSchema(_NUMBER)]
 Positive = Annotated[Any, BeforeValidator(lambda v: _positive(to_exact(v))), _as_text, WithJsonSchema(_NUMBER)]
 Unit = Annotated[Any, BeforeValidator(lambda v: _unit(to_exact(v))), _as_text, WithJsonSchema(_NUMBER)]

@@ -4,7 +4,11 @@ from derive.topics import backward as backward
 from derive.topics import closed_form as closed_form
 from derive.topics import expectation as expectation
 from derive.topics import forward as forward
+from derive.topics import growth as growth
 from derive.topics import loss as loss
+from derive.topics import output as output
+from derive.topics import output_shape as output_shape
+from derive.topics import parameters as parameters
 from derive.topics import shapes as shapes
 from derive.topics import update as update
 from derive.topics import vanishing as vanishing

@@ -1,0 +1,123 @@
+"""`parameters`: how many weights and biases a network or a layer has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sympy import Integer, Symbol
+
+from derive.algebra.nodes import Factors, Numeral, Quotient, Terms, plain
+from derive.derivation import Answer, Derivation, HasCount, Section, Work, rule
+from derive.errors import GivenError
+from derive.topics.network import Net, network_of
+from derive.topics.planes import Plane, plane_of
+from derive.topics.registry import questions
+from derive.worlds import LayerRun, NetworkRun
+
+DENSE = rule("weights and biases of a layer", "each unit has a weight for each input, and a bias")
+DENSE_ONLY = rule("weights of a layer", "each unit has a weight for each input; there are no biases")
+MULTIPLY = rule("multiply", "multiply")
+ADD = rule("add the layers", "add up the layers")
+SUM = rule("sum", "add")
+FILTER = rule("weights of a filter", "each filter has a weight for each entry of its window")
+GROUPED = rule("weights in groups", "a filter sees only the channels of its group")
+FILTER_BIAS = rule("bias of a filter", "each filter has one bias")
+INSERT = rule("insert the counts", "insert the numbers")
+NOTHING = rule("pooling has none", "pooling has nothing to learn")
+N, N_W, N_B = Symbol("N"), Symbol("N_w"), Symbol("N_b")
+
+
+@questions("parameters")
+@dataclass(frozen=True)
+class Parameters:
+    """The number of parameters of the network, layer by layer, or of the one layer that is given."""
+
+    def derive(self, given: Any) -> Derivation:
+        if given.network is not None:
+            return network_count(network_of(given))
+        if given.layer is None:
+            raise GivenError("a network or a layer is needed here", ("given",))
+        return layer_count(plane_of(given))
+
+
+def network_count(net: Net) -> Derivation:
+    """Layer by layer, then the total; weights and biases apart."""
+    observed: list[tuple[Any, tuple[Any, ...]]] = [(N, ("parameters",)), (N_W, ("weights",)), (N_B, ("biases",))]
+    each = [Symbol(f"N_{unit.number}") for unit in net.units]
+    observed += [(symbol, ("parameters", k)) for k, symbol in enumerate(each)]
+    world = NetworkRun(net.given.network, None, tuple(observed))
+    work = Work("Layer by layer", world)
+    counts, weights, biases = [], 0, 0
+    for symbol, unit in zip(each, net.units, strict=True):
+        rows, columns = map(int, unit.W.shape)
+        product = Factors(Numeral(columns), Numeral(rows))
+        bias = [Numeral(rows)] if unit.b is not None else []
+        total = rows * columns + (rows if bias else 0)
+        work.claim(HasCount(world, symbol, (Terms(product, *bias),)), DENSE if bias else DENSE_ONLY)
+        if bias:
+            work.equal(Terms(product, *bias), Terms(Numeral(rows * columns), *bias), why=MULTIPLY)
+            work.equal(Terms(Numeral(rows * columns), *bias), Integer(total), why=SUM, result=True)
+        else:
+            work.equal(Terms(product), Integer(total), why=MULTIPLY, result=True)
+        counts.append(total)
+        weights, biases = weights + rows * columns, biases + (rows if bias else 0)
+    last = Work("Together", world)
+    _total(last, N, each, counts)
+    last.claim(HasCount(world, N_W, (Integer(weights),)), rule("weights alone", "of these, weights"))
+    last.claim(HasCount(world, N_B, (Integer(biases),)), rule("biases alone", "and biases"))
+    return Derivation("Number of parameters", (work.section(), last.section()), _answers(world, sum(counts), weights, biases))
+
+
+def _total(work: Work, symbol: Symbol, each: list[Symbol], counts: list[int]) -> None:
+    numbers = Terms(*map(Numeral, counts))
+    if len(each) == 1:
+        work.claim(HasCount(work.world, symbol, (Integer(counts[0]),)), ADD, result=True)
+        return
+    work.claim(HasCount(work.world, symbol, (Terms(*each),)), ADD)
+    work.equal(Terms(*each), numbers, why=INSERT)
+    work.equal(numbers, Integer(sum(counts)), why=SUM, result=True)
+
+
+def _answers(world: Any, total: int, weights: int, biases: int) -> tuple[Answer, ...]:
+    def answer(name: str, symbol: Symbol, value: int) -> Answer:
+        return Answer(name, Integer(value), lambda v: HasCount(world, symbol, (v,)))
+
+    return answer("parameters", N, total), answer("weights", N_W, weights), answer("biases", N_B, biases)
+
+
+def layer_count(plane: Plane) -> Derivation:
+    """The weights of every filter, and the biases."""
+    layer = plane.layer
+    F, C, K_H, K_W, G = (Symbol(n) for n in ("F", "C_in", "K_H", "K_W", "G"))
+    known: dict[Symbol, int] = {}
+    if plane.is_convolution:
+        known = {F: layer.filters, C: plane.sizes[0], K_H: layer.kernel[0], K_W: layer.kernel[1], G: layer.groups}
+    observed = [(N, ("parameters",)), (N_W, ("weights",)), (N_B, ("biases",)), *[(s, ("given", v)) for s, v in known.items()]]
+    world = LayerRun(layer, plane.sizes, None, tuple(observed))
+    work = Work("", world)
+    if not plane.is_convolution:
+        work.claim(HasCount(world, N, (Integer(0),)), NOTHING, result=True)
+        return Derivation("Number of parameters", (work.section(),), _answers(world, 0, 0, 0))
+
+    def weights(values: Any) -> Any:
+        channels = values(C) if layer.groups == 1 else Quotient(values(C), values(G))
+        return Factors(values(F), channels, values(K_H), values(K_W))
+
+    count = int(plain(weights(lambda s: Integer(known[s]))))
+    biases = layer.filters if layer.bias else 0
+    _count(work, N_W, weights(lambda s: s), weights(lambda s: Numeral(known[s])), count, FILTER if layer.groups == 1 else GROUPED)
+    if layer.bias:
+        _count(work, N_B, F, Numeral(layer.filters), biases, FILTER_BIAS)
+    work.claim(HasCount(world, N, (Terms(N_W, N_B) if layer.bias else N_W,)), ADD)
+    sums = Terms(Numeral(count), Numeral(biases)) if layer.bias else Numeral(count)
+    work.equal(Terms(N_W, N_B) if layer.bias else N_W, sums, why=INSERT)
+    work.equal(sums, Integer(count + biases), why=SUM, result=True)
+    return Derivation("Number of parameters", (Section("", tuple(work.steps)),), _answers(world, count + biases, count, biases))
+
+
+def _count(work: Work, symbol: Symbol, formula: Any, inserted: Any, value: int, why: Any) -> None:
+    work.claim(HasCount(work.world, symbol, (formula,)), why)
+    work.equal(formula, inserted, why=INSERT)
+    if inserted != Numeral(value):
+        work.equal(inserted, Integer(value), why=MULTIPLY)
