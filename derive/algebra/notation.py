@@ -247,7 +247,7 @@ class _Printer(LatexPrinter):
             if not printed:
                 printed = piece
                 continue
-            dotted = piece[:1].isdigit() or (printed[-1:].isdigit() and piece.startswith(r"\left(")) or (
+            dotted: Any = piece[:1].isdigit() or (printed[-1:].isdigit() and re.match(r"\\left\((-?\d|\\left\|)", piece)) or (
                 piece.startswith(r"\frac") and printed[-1:].isdigit()
             )
             dotted = dotted or isinstance(factor, nodes.Numeral)

@@ -5,4 +5,5 @@ from derive.checks import layer_run as layer_run
 from derive.checks import loss_run as loss_run
 from derive.checks import network_run as network_run
 from derive.checks import optimiser_run as optimiser_run
+from derive.checks import optimum as optimum
 from derive.checks.referee import check as check

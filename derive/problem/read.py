@@ -159,10 +159,10 @@ class _Reader:
             if not self.is_name(name, path):
                 continue
             if match is None:
-                self.report(path, f"'{declared}' declares nothing; write scalar, positive, vector(N) or matrix(m, n)")
+                self.report(path, f"'{declared}' declares nothing; write scalar, positive, vector(N), positive(N) or matrix(m, n)")
                 continue
             kind, sizes = match.group(1), [s.strip() for s in (match.group(2) or "").split(",") if s.strip()]
-            needed = {"vector": 1, "matrix": 2}.get(kind, 0)
+            needed = {"vector": 1, "matrix": 2, "positive": min(len(sizes), 1)}.get(kind, 0)
             if len(sizes) != needed or not all(SIZE.match(size) for size in sizes):
                 self.report(path, f"{kind} takes {needed} size{'s' if needed != 1 else ''}, such as {EXAMPLES[kind]}")
                 continue
@@ -279,7 +279,9 @@ def _symbol(name: str, kind: str, sizes: list[str]) -> Any:
         return MatrixSymbol(name, dims[0], 1)
     if kind == "matrix":
         return MatrixSymbol(name, *dims)
-    return Symbol(name, positive=True) if kind == "positive" else Symbol(name, real=True)
+    if kind == "positive":
+        return MatrixSymbol(name, dims[0], 1) if dims else Symbol(name, positive=True)
+    return Symbol(name, real=True)
 
 
 def _kind(data: Any) -> str:
