@@ -44,16 +44,12 @@ def _term_derivative(term: Expr, symbol: Symbol) -> Expr:
         return term.diff(symbol)
     if len(sums) > 1 or (term / sums[0]).has(symbol):
         raise NotDerivable("a product of sums")
-    slope = factor_terms(sums[0].function.diff(symbol))
-    brackets = sums[0].function.atoms(Add)  # y - w x stays that, and does not become -(w x - y)
-    turned = slope.xreplace({-bracket: Mul(-1, bracket, evaluate=False) for bracket in brackets})
-    return (term / sums[0]) * constant_out(Sum(turned.doit() if turned == slope else _sign_out(turned), *sums[0].limits))
-
-
-def _sign_out(expr: Expr) -> Expr:
-    """c (-(b)) as -c b."""
-    flat = [g for f in Mul.make_args(expr) for g in (f.args if isinstance(f, Mul) else (f,))]
-    return Mul(*flat)
+    coefficient, rest = factor_terms(sums[0].function.diff(symbol)).as_coeff_Mul()
+    brackets = sums[0].function.atoms(Add)
+    for f in Mul.make_args(rest):
+        if -f in brackets:  # y - w x stays that, and does not become -(w x - y)
+            coefficient, rest = -coefficient, rest.xreplace({f: -f})
+    return (term / sums[0]) * coefficient * constant_out(Sum(rest, *sums[0].limits))
 
 
 def constant_out(total: Sum) -> Expr:
