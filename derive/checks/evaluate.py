@@ -98,7 +98,9 @@ def _expectation(expr: nodes.Expectation, scope: Scope) -> Tensor:
     if len(entries) != 1:
         raise Bug(f"the world does not know {expr}")
     whole = nodes.Expectation(expr.args[0].xreplace({entries[0]: Symbol(str(entries[0].base.label))}))
-    return scope[whole][integer(entries[0].indices[0], scope) - 1]
+    place = integer(entries[0].indices[0], scope) - 1
+    known = scope[whole]
+    return known[place] if 0 <= place < len(known) else torch.tensor(float("nan"), dtype=torch.float64)
 
 
 @_value.register(Indexed)
@@ -106,8 +108,9 @@ def _indexed(expr: Indexed, scope: Scope) -> Tensor:
     """x_i of a 1-d or column tensor, counted from 1; the array is known by its base or by its name."""
     values = _by_name(expr.base, scope)
     indices = [integer(index, scope) - 1 for index in expr.indices]
-    if min(indices) < 0:
-        raise Bug(f"index below 1 in {expr}")
+    sizes = (values.numel(),) if len(indices) == 1 else values.shape
+    if any(not 0 <= k < size for k, size in zip(indices, sizes, strict=True)):
+        return torch.tensor(float("nan"), dtype=torch.float64)  # there is no such entry
     return values.reshape(-1)[indices[0]] if len(indices) == 1 else values[tuple(indices)]
 
 

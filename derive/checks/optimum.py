@@ -34,17 +34,19 @@ def check_minimum(claim: IsMinimum, seed: int = 0) -> Verdict:
         def objective(theta: torch.Tensor, known: Bindings = bindings) -> torch.Tensor:
             return _objective(claim, symbols, theta, known)
 
+        if not torch.isfinite(at).all():
+            return Verdict(False, method, count, float("inf"), f"the point is {at.tolist()} (seed {seed})")
         gradient = torch.autograd.functional.jacobian(objective, at)
         hessian = torch.autograd.functional.hessian(objective, at)
         scale = 1.0 + float(hessian.abs().max())
         slope, lowest = float(gradient.abs().max()) / scale, float(torch.linalg.eigvalsh(hessian).min()) / scale
         worst = max(worst, slope)
-        if slope > FLAT:
+        if not slope <= FLAT:  # so that what is no number is refused as well
             return Verdict(False, method, count, slope, f"the gradient is {gradient.tolist()} there and not zero (seed {seed})")
-        if lowest < DOWN:
+        if not lowest >= DOWN:
             return Verdict(False, method, count, worst, f"the Hessian has the eigenvalue {lowest * scale:.6g} there (seed {seed})")
         value, best = float(objective(at)), _best(objective, at)
-        if value > best + WORSE * (1 + abs(best)):
+        if not value <= best + WORSE * (1 + abs(best)):
             return Verdict(False, method, count, worst, f"{value:.12g} there, but L-BFGS finds {best:.12g} (seed {seed})")
     return Verdict(True, method, count, worst)
 

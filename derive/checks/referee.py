@@ -111,7 +111,7 @@ def distance(side: Any, observed: torch.Tensor, value: torch.Tensor) -> float:
     if observed.shape != value.shape:
         return float("inf")
     beyond = ((observed - value).abs() - allowed.reshape(observed.shape)).clamp(min=0)
-    return float(torch.nan_to_num(beyond, nan=float("inf")).max()) / max(1.0, float(observed.detach().abs().max()))
+    return float(torch.nan_to_num(beyond, nan=float("inf")).detach().max()) / max(1.0, float(observed.detach().abs().max()))
 
 
 def compare(

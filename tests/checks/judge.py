@@ -25,7 +25,7 @@ def changes_mathematics(before: Any, after: Any, world: World, extra: tuple[Any,
     if isinstance(before, Relational):
         return True
     for bindings in points(world, (before, after, *extra), seed=99):
-        values = {symbol: _exact(tensor) for symbol, tensor in bindings.values.items()}
+        values = {symbol: _exact(tensor) for symbol, tensor in bindings.values.items() if tensor.ndim < 3}
         for node in {n for side in (before, after) for n in _derivatives(side)}:
             of = bindings.value(node.args[0])
             for symbol in node.args[1:]:
@@ -40,9 +40,9 @@ def _exact(tensor: torch.Tensor) -> Any:
     from sympy import ImmutableDenseMatrix
 
     if tensor.ndim == 2:
-        return ImmutableDenseMatrix([[Rational(float(v)) for v in row] for row in tensor])
+        return ImmutableDenseMatrix([[Rational(float(v)) for v in row] for row in tensor.detach()])
     if tensor.ndim == 1:
-        return tuple(Rational(float(v)) for v in tensor)
+        return tuple(Rational(float(v)) for v in tensor.detach())
     return Rational(float(tensor.detach()))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +14,7 @@ from derive.catalogue.registry import losses
 from derive.checks import formulas, network_run  # noqa: F401  registers the observers
 from derive.checks.referee import check
 from derive.errors import GivenError
+from derive.problem.model import Given, Network
 from derive.problem.types import Activation
 from derive.topics.backward import Backward
 from derive.topics.forward import Forward
@@ -26,15 +25,15 @@ from derive.topics.vanishing import Vanishing
 ACTIVATIONS = sorted(TABLE)
 
 
-def network(inputs: int, *layers: tuple[int, str]) -> SimpleNamespace:
-    return SimpleNamespace(input=inputs, layers=tuple(Dense(units, Activation(name)) for units, name in layers))
+def network(inputs: int, *layers: tuple[int, str]) -> Network:
+    return Network(inputs, tuple(Dense(units, Activation(name)) for units, name in layers))
 
 
-def problem(net: SimpleNamespace, loss: str | None = "mse", values: dict | None = None) -> SimpleNamespace:
-    return SimpleNamespace(network=net, loss=losses[loss]() if loss else None, values=values or {})
+def problem(net: Network, loss: str | None = "mse", values: dict | None = None) -> Given:
+    return Given(network=net, loss=losses[loss]() if loss else None, values=values or {})
 
 
-def refuted(given_: SimpleNamespace, *questions) -> list[str]:
+def refuted(given_: Given, *questions) -> list[str]:
     """What the referee refuses, and at least one claim must have been judged."""
     steps = [step for question in questions for step in question.derive(given_).steps]
     assert steps
@@ -84,7 +83,7 @@ def numeric_problems(draw):
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(numeric_problems())
-def test_numbers_agree_with_torch(given_: SimpleNamespace) -> None:
+def test_numbers_agree_with_torch(given_: Given) -> None:
     assert not refuted(given_, Forward(), Backward())
 
 
