@@ -15,7 +15,9 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 HELD, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
-Paths = Annotated[list[Path] | None, typer.Argument(help="problem files or folders; ./problems when left out", show_default=False)]
+Paths = Annotated[
+    list[Path] | None, typer.Argument(help="problem files or folders; ./problems when left out", show_default=False)
+]
 Seed = Annotated[int, typer.Option(help="of the random points at which claims are checked")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="problems worked out at the same time; 0 chooses")]
 File = Annotated[Path, typer.Argument(help="a problem file")]
@@ -127,7 +129,12 @@ def list_words() -> None:
     from derive.problem.types import activation_words
 
     words = vocabulary()
-    kinds = [("questions", words.questions), ("losses", words.losses), ("optimisers", words.optimisers), ("layers", words.layers)]
+    kinds = [
+        ("questions", words.questions),
+        ("losses", words.losses),
+        ("optimisers", words.optimisers),
+        ("layers", words.layers),
+    ]
     for kind, registry in kinds:
         print(kind)
         shown: dict[type, list[str]] = {}

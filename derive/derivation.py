@@ -194,7 +194,9 @@ class Work:
     def equal(self, *sides: Any, why: Rule, about: Iterable[Any] = (), result: bool = False) -> Work:
         return self.claim(Equal(self.world, sides), why, about, result)
 
-    def gradient(self, of: Any, wrt: Any, *sides: Any, why: Rule, about: Iterable[Any] = (), result: bool = False) -> Work:
+    def gradient(
+        self, of: Any, wrt: Any, *sides: Any, why: Rule, about: Iterable[Any] = (), result: bool = False
+    ) -> Work:
         return self.claim(IsGradient(self.world, of, wrt, sides), why, about, result)
 
     def claim(self, claim: Claim, why: Rule, about: Iterable[Any] = (), result: bool = False) -> Work:

@@ -75,7 +75,7 @@ def one_of(names: Iterable[str]) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """ '; did you mean 'sigmoid'?' for the nearest known word, or nothing when none is near."""
+    """'; did you mean 'sigmoid'?' for the nearest known word, or nothing when none is near."""
     from rapidfuzz import fuzz, process
 
     best = process.extractOne(str(word), list(known), scorer=fuzz.ratio, score_cutoff=60)

@@ -30,7 +30,9 @@ def problem_data(result: Any) -> dict[str, Any]:
             for k, step in enumerate(section.steps, 1)
         ]
         answers = {answer.name: answer_data(answer.value) for answer in derivation.answers}
-        parts.append({"id": str(p), "asked": question.name, "heading": derivation.heading, "answers": answers, "steps": steps})
+        parts.append(
+            {"id": str(p), "asked": question.name, "heading": derivation.heading, "answers": answers, "steps": steps}
+        )
     key = [step_data(number, step, report.verdicts[number], "key") for number, step in solution.key]
     return {
         "id": problem.id, "path": problem.path, "title": problem.title, "passed": report.passed, "parts": parts, "key": key,
@@ -95,7 +97,9 @@ def claim_text(claim: Any) -> str:
         return f"not true, whatever {claim.by} says: {claim_text(claim.claim)}"
     relation = getattr(getattr(claim, "relation", None), "rel_op", "")
     sides = sides_of(claim)
-    signs = [relation or ("=" if relation_between(a, b) == "=" else "≈") for a, b in zip(sides, sides[1:], strict=False)]
+    signs = [
+        relation or ("=" if relation_between(a, b) == "=" else "≈") for a, b in zip(sides, sides[1:], strict=False)
+    ]
     return text(sides[0]) + "".join(f" {sign} {text(side)}" for sign, side in zip(signs, sides[1:], strict=True))
 
 

@@ -158,5 +158,3 @@ def publish(tex: str, name: str, out: Path, engine: str = "") -> Any:
     from derive.document.engine import typeset
 
     return typeset(tex, out, name, engine)
-
-

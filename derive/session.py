@@ -49,7 +49,14 @@ class Outcome:
 
 
 def build_sheets(
-    paths: list[Path], out: Path, progress: Progress, jobs: int, problems_only: bool, engine: str, templates: Path | None, seed: int
+    paths: list[Path],
+    out: Path,
+    progress: Progress,
+    jobs: int,
+    problems_only: bool,
+    engine: str,
+    templates: Path | None,
+    seed: int,
 ) -> Outcome:
     """Every sheet to a PDF in `out`; the manifest last."""
     from derive.document.engine import command, write_text
@@ -68,7 +75,9 @@ def build_sheets(
                 made = publish(render(sheet, results, problems_only, templates), name, out, engine)
                 files = {"pdf": made.pdf.name, "tex": made.tex.name}
                 for box in made.overfull:
-                    progress.complain(f"{box.problem}: a line is {box.points:.1f} pt too wide (line {box.line} of {made.tex})")
+                    progress.complain(
+                        f"{box.problem}: a line is {box.points:.1f} pt too wide (line {box.line} of {made.tex})"
+                    )
                 progress.say(f"wrote {made.pdf}")
             except DeriveError as error:
                 outcome.broken.append(str(error))
@@ -160,7 +169,9 @@ def failures(result: Result) -> list[str]:
     for number, step in result.solution.steps():
         verdict = result.report.verdicts[number]
         if not verdict.passed:
-            lines.append(f"{result.problem.path}: step {number}: {claim_text(step.claim)} does not hold: {verdict.detail}")
+            lines.append(
+                f"{result.problem.path}: step {number}: {claim_text(step.claim)} does not hold: {verdict.detail}"
+            )
     return lines
 
 

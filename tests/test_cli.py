@@ -39,9 +39,16 @@ def test_a_right_key_builds_a_pdf_and_a_manifest(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     (problem,) = manifest["sheets"][0]["problems"]
     answer = problem["parts"][0]["answers"]["loss"]
-    assert problem["passed"] and answer["value"] == 1.57125 and answer["exact"] == "1257/800" and answer["text"] == "1.57125"
+    assert (
+        problem["passed"]
+        and answer["value"] == 1.57125
+        and answer["exact"] == "1257/800"
+        and answer["text"] == "1.57125"
+    )
     steps = problem["parts"][0]["steps"]
-    assert steps and all(check["passed"] and check["method"] and check["points"] > 0 for s in steps for check in s["checks"])
+    assert steps and all(
+        check["passed"] and check["method"] and check["points"] > 0 for s in steps for check in s["checks"]
+    )
     assert not list((tmp_path / "out").glob(".*")), "no temporary files stay behind"
 
 
@@ -53,7 +60,9 @@ def test_a_wrong_key_is_refused_with_both_values(tmp_path: Path) -> None:
     assert "huber.yaml: step expect.loss: L = 1.57 does not hold: 1.57 here and 1.57125 by torch" in done.stderr
 
 
-@pytest.mark.parametrize("key,code", [("{rounded: 1.57}", 0), ("{rounded: 1.571}", 0), ("{rounded: 1.58}", 1), ("{rounded: 1.572}", 1)])
+@pytest.mark.parametrize(
+    "key,code", [("{rounded: 1.57}", 0), ("{rounded: 1.571}", 0), ("{rounded: 1.58}", 1), ("{rounded: 1.572}", 1)]
+)
 def test_a_rounded_key_is_right_to_the_digits_it_shows(key: str, code: int, tmp_path: Path) -> None:
     (tmp_path / "huber.yaml").write_text(HUBER % key)
     assert derive("check", "huber.yaml", cwd=tmp_path).returncode == code
@@ -167,7 +176,11 @@ def test_the_plugin_has_one_test_a_claim(tmp_path: Path) -> None:
     run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     if "derive.pytest_plugin" not in sys.modules:
         run += ["-p", "derive.pytest_plugin"]
-    done = subprocess.run([*run, "hw/right.yaml", "hw/wrong.yaml"], cwd=tmp_path, text=True, capture_output=True, env=environment)
-    assert "1 failed" in done.stdout and "L = 1.57 does not hold: 1.57 here and 1.57125 by torch" in done.stdout, done.stdout
+    done = subprocess.run(
+        [*run, "hw/right.yaml", "hw/wrong.yaml"], cwd=tmp_path, text=True, capture_output=True, env=environment
+    )
+    assert "1 failed" in done.stdout and "L = 1.57 does not hold: 1.57 here and 1.57125 by torch" in done.stdout, (
+        done.stdout
+    )
     broken = subprocess.run([*run, "hw/broken.yaml"], cwd=tmp_path, text=True, capture_output=True, env=environment)
     assert "broken.yaml:2:7: unknown question 'los'" in broken.stdout

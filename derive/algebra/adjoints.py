@@ -122,9 +122,7 @@ def scaled(local: Any, bar: Any) -> Any:
     return hadamard(bar, local)
 
 
-def adjoints(
-    definitions: Iterable[tuple[Any, Any]], of: Any, named: Mapping[Any, Any] | None = None
-) -> dict[Any, Any]:
+def adjoints(definitions: Iterable[tuple[Any, Any]], of: Any, named: Mapping[Any, Any] | None = None) -> dict[Any, Any]:
     """The adjoint of every quantity that the scalar `of` depends on, through definitions in their order.
 
     Each defined quantity stays named; where `named` gives a symbol for its adjoint (delta), what lies before it is
@@ -144,5 +142,3 @@ def _spread(expr: Any, bar: Any, received: dict[Any, Any]) -> None:
         return
     for child, contribution in pull_back(expr, bar):
         _spread(child, contribution, received)
-
-

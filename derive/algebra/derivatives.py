@@ -26,8 +26,14 @@ class LocalDerivative:
     rule: str
 
 
-@cache
 def local_derivative(function: type[TableFunction]) -> LocalDerivative:
+    """The derivative of a function of the table in its first argument."""
+    known: LocalDerivative = _local_derivative(function)
+    return known
+
+
+@cache
+def _local_derivative(function: Any) -> LocalDerivative:
     """The derivative of a function of the table in its first argument."""
     from sympy import Symbol
 

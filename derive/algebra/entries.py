@@ -8,8 +8,8 @@ from sympy import Add, Dummy, Expr, MatrixBase, Mul, Piecewise, cancel, factor, 
 from sympy.matrices.expressions import MatAdd
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
-from derive.algebra.notation import as_written
 from derive.algebra.nodes import Factors, Map, Slot, Terms, Total, filled, plain
+from derive.algebra.notation import as_written
 
 
 def as_map(array: Any) -> Any:

@@ -14,7 +14,18 @@ from sympy import Abs, Expr, Max, Min, Pow, Rational, exp, log, sqrt
 
 from derive.algebra.functions import TABLE
 from derive.algebra.nodes import (
-    LogSoftmax, Map, Mean, Slot, Softmax, Total, add, hadamard, is_array, matmul, shape_text, transpose,
+    LogSoftmax,
+    Map,
+    Mean,
+    Slot,
+    Softmax,
+    Total,
+    add,
+    hadamard,
+    is_array,
+    matmul,
+    shape_text,
+    transpose,
 )  # fmt: skip
 from derive.errors import FormulaError, ShapeError, did_you_mean, one_of
 
@@ -100,7 +111,10 @@ class _Reader:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
             raise self.fault(node, f"{node.value!r} is no number")
         digits = (ast.get_source_segment(self.source, node) or "").replace("_", "")
-        if len(digits) > MOST_DIGITS or not digits.lower().replace(".", "").replace("e", "").replace("-", "").replace("+", "").isdigit():
+        if (
+            len(digits) > MOST_DIGITS
+            or not digits.lower().replace(".", "").replace("e", "").replace("-", "").replace("+", "").isdigit()
+        ):
             raise self.fault(node, "a plain decimal number is needed here")
         if "e" in digits.lower() and abs(int(digits.lower().split("e")[1])) > 300:
             raise self.fault(node, "this exponent is too large")
@@ -217,7 +231,9 @@ def _matrix_product(left: Any, right: Any) -> Any:
     if not is_array(left) or not is_array(right):
         raise ShapeError("'@' multiplies arrays; use '*' with a scalar")
     if left.shape[1] == 1 and right.shape[1] == 1 and left.shape[0] == right.shape[0] and left.shape[0] != 1:
-        raise ShapeError(f"{shape_text(left.shape)} times {shape_text(right.shape)}: the inner sizes differ; write x.T @ y")
+        raise ShapeError(
+            f"{shape_text(left.shape)} times {shape_text(right.shape)}: the inner sizes differ; write x.T @ y"
+        )
     product = matmul(left, right)
     if product.shape == (1, 1) and left.shape[0] == 1 and right.shape[1] == 1:
         return Total(hadamard(transpose(left), right))

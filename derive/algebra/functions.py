@@ -64,9 +64,7 @@ def _function(row: Row) -> type[TableFunction]:
     return TABLE[row.name]
 
 
-sigmoid = _function(
-    Row("sigmoid", r"\sigma", lambda t: 1 / (1 + exp(-t)), "torch.sigmoid", "the logistic function")
-)
+sigmoid = _function(Row("sigmoid", r"\sigma", lambda t: 1 / (1 + exp(-t)), "torch.sigmoid", "the logistic function"))
 tanh = _function(
     Row("tanh", r"\tanh", lambda t: (exp(t) - exp(-t)) / (exp(t) + exp(-t)), "torch.tanh", "the hyperbolic tangent")
 )
@@ -89,7 +87,13 @@ elu = _function(
     )
 )  # fmt: skip
 softplus = _function(
-    Row("softplus", r"\operatorname{softplus}", lambda t: log(1 + exp(t)), "torch.nn.functional.softplus", "Dugas et al. 2000")
+    Row(
+        "softplus",
+        r"\operatorname{softplus}",
+        lambda t: log(1 + exp(t)),
+        "torch.nn.functional.softplus",
+        "Dugas et al. 2000",
+    )
 )
 gelu = _function(
     Row(
@@ -98,7 +102,13 @@ gelu = _function(
     )
 )  # fmt: skip
 silu = _function(
-    Row("silu", r"\operatorname{SiLU}", lambda t: t * sigmoid(t), "torch.nn.functional.silu", "Elfwing, Uchibe and Doya 2018")
+    Row(
+        "silu",
+        r"\operatorname{SiLU}",
+        lambda t: t * sigmoid(t),
+        "torch.nn.functional.silu",
+        "Elfwing, Uchibe and Doya 2018",
+    )
 )
 identity = _function(Row("identity", r"\operatorname{id}", lambda t: t, "torch.clone", "the linear unit"))
 

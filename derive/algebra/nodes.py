@@ -6,16 +6,30 @@ Nothing here simplifies: what a teacher writes down stays as it was written, so 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
-from sympy import Add, Basic, Expr, Float, Function, Integer, MatrixBase, MatrixExpr, Mul, Number, Rational, Symbol, sympify
+from sympy import (
+    Add,
+    Basic,
+    Expr,
+    Float,
+    Function,
+    Integer,
+    MatrixBase,
+    MatrixExpr,
+    Mul,
+    Number,
+    Rational,
+    Symbol,
+    sympify,
+)
 from sympy.core.symbol import Str
 from sympy.matrices.expressions import MatAdd, MatMul, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from derive.errors import NotDerivable, ShapeError
 
-Array = MatrixExpr | MatrixBase
+Array: TypeAlias = Any  # a MatrixExpr or an explicit matrix
 
 
 def is_array(expr: Any) -> bool:
@@ -199,10 +213,10 @@ class Map(MatrixExpr):
         shapes = {array.shape for array in arrays}
         if len(shapes) != 1:
             raise ShapeError(" and ".join(shape_text(array.shape) for array in arrays) + " do not match entry by entry")
-        body, arrays = _merged(sympify(body), arrays)
-        if len(arrays) == 1 and body == Slot(0):
-            return arrays[0]
-        return Basic.__new__(cls, body, *arrays)
+        body, merged = _merged(sympify(body), arrays)
+        if len(merged) == 1 and body == Slot(0):
+            return merged[0]
+        return Basic.__new__(cls, body, *merged)
 
     @property
     def body(self) -> Expr:
@@ -238,7 +252,7 @@ def filled(body: Any, slots: dict[Basic, Basic]) -> Any:
     return body.func(*[filled(arg, slots) for arg in body.args])
 
 
-def _merged(body: Expr, arrays: tuple[Array, ...]) -> tuple[Expr, list[Array]]:
+def _merged(body: Expr, arrays: Any) -> tuple[Expr, list[Array]]:
     """Maps inside a Map dissolve, and an array that occurs twice takes one slot."""
     flat: list[Array] = []
     replacement: dict[Basic, Basic] = {}

@@ -9,7 +9,25 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from sympy import Add, Expr, Float, Function, Indexed, IndexedBase, Integer, MatrixBase, Mul, Piecewise, Pow, Rational, Sum, Symbol, count_ops, fraction, log
+from sympy import (
+    Add,
+    Expr,
+    Float,
+    Function,
+    Indexed,
+    IndexedBase,
+    Integer,
+    MatrixBase,
+    Mul,
+    Piecewise,
+    Pow,
+    Rational,
+    Sum,
+    Symbol,
+    count_ops,
+    fraction,
+    log,
+)
 from sympy.core.relational import Relational
 from sympy.matrices.expressions import MatAdd, MatMul, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
@@ -172,9 +190,9 @@ class _Printer(LatexPrinter):
             return SUM if expr.value < 0 else (PRODUCT if "/" in decimal_text(expr) else ATOM)
         if isinstance(expr, MatrixBase) and expr.shape == (1, 1):
             return self.strength(expr[0, 0])
-        if isinstance(expr, nodes.Map):
-            if expr.body.has(Piecewise):
-                return ATOM if isinstance(expr.body, Function) else self.strength(expr.body)
+        if isinstance(expr, nodes.Map) and expr.body.has(Piecewise):
+            return ATOM
+        if isinstance(expr, nodes.Map): if isinstance(expr.body, Function) else self.strength(expr.body)
         if isinstance(expr, Add | nodes.Terms | MatAdd | Relational) or leads_with_minus(expr):
             return SUM
         if isinstance(expr, Mul | nodes.Factors | MatMul | Sum | nodes.Total | nodes.Partial) or getattr(expr, "is_Piecewise", False):
@@ -235,7 +253,7 @@ class _Printer(LatexPrinter):
 
     def join_factors(self, factors: Iterable[Any]) -> str:
         printed = ""
-        listed = [f for f in factors]
+        listed = list(factors)
         if len(listed) > 1 and listed[0] == -1:
             return "-" + self.join_factors(listed[1:])
         for k, factor in enumerate(listed):

@@ -25,7 +25,9 @@ def numpy_text(expr: Any) -> str:
 class _Text(StrPrinter):
     def wrap(self, expr: Any) -> str:
         loose = (Add, MatAdd, Mul, MatMul, nodes.Terms, nodes.Factors, nodes.Quotient, nodes.Map, Sum)
-        negative = isinstance(expr, nodes.Numeral | Rational) and (expr.value if isinstance(expr, nodes.Numeral) else expr) < 0
+        negative = (
+            isinstance(expr, nodes.Numeral | Rational) and (expr.value if isinstance(expr, nodes.Numeral) else expr) < 0
+        )
         return f"({self._print(expr)})" if isinstance(expr, loose) or negative else self._print(expr)
 
     def _print_Numeral(self, expr: nodes.Numeral) -> str:
@@ -96,7 +98,11 @@ class _Text(StrPrinter):
     def _print_Partial(self, expr: nodes.Partial) -> str:
         below = " ".join(f"d{self._print(symbol)}" for symbol in expr.args[1:])
         order = f"^{len(expr.args) - 1}" if len(expr.args) > 2 else ""
-        return f"d{order}{self.wrap(expr.args[0])}/{below}" if not order else f"d{order} {self.wrap(expr.args[0])}/({below})"
+        return (
+            f"d{order}{self.wrap(expr.args[0])}/{below}"
+            if not order
+            else f"d{order} {self.wrap(expr.args[0])}/({below})"
+        )
 
     _print_Gradient = _print_Partial
 

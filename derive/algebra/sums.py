@@ -13,7 +13,7 @@ from derive.algebra.nodes import Factors, Mean, Quotient, Terms, Total
 from derive.algebra.notation import component
 from derive.errors import NotDerivable
 
-i = Symbol("i", integer=True, positive=True)
+i, j = Symbol("i", integer=True, positive=True), Symbol("j", integer=True, positive=True)
 
 
 def in_components(expr: Any) -> Any:
@@ -71,7 +71,10 @@ def _split(total: Sum) -> Expr:
 
 
 def _is_monomial(term: Expr) -> bool:
-    return all(not f.has(i) or isinstance(f, Indexed) or (isinstance(f, Pow) and isinstance(f.base, Indexed)) for f in Mul.make_args(term))
+    return all(
+        not f.has(i) or isinstance(f, Indexed) or (isinstance(f, Pow) and isinstance(f.base, Indexed))
+        for f in Mul.make_args(term)
+    )
 
 
 def summand(atom: Expr, size: Expr) -> Expr | None:
@@ -85,7 +88,7 @@ def mean_of(monomial: Expr, weight: Expr, size: Expr) -> Expr:
     """The (weighted) mean of a monomial: the bar for plain data, else a quotient of sums."""
     if weight == 1 and isinstance(monomial, Indexed):
         return Mean(MatrixSymbol(str(monomial.base.label), size, 1))
-    return Quotient(total(weight * monomial, size), total(weight, size))
+    return Quotient(*[total(m, size).xreplace({i: j}) for m in (weight * monomial, weight)])  # it stands in sums over i
 
 
 def total(monomial: Expr, size: Expr) -> Expr:
@@ -194,5 +197,3 @@ def data_in(expr: Any) -> set[MatrixSymbol]:
 
 def sizes_of(columns: Iterable[MatrixSymbol]) -> set[Expr]:
     return {column.shape[0] for column in columns}
-
-

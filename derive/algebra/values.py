@@ -30,7 +30,9 @@ def value_of(expr: Any, values: Values) -> Any:
 def _scalar(expr: Any, values: Values) -> Any:
     expr = plain(expr)
     inner = {node: _scalar_node(node, values) for node in _scalar_nodes(expr)}
-    inner.update({symbol: values[symbol] for symbol in expr.free_symbols if symbol in values and not is_array(values[symbol])})
+    inner.update(
+        {symbol: values[symbol] for symbol in expr.free_symbols if symbol in values and not is_array(values[symbol])}
+    )
     expr = expr.xreplace(inner)
     missing = [str(symbol) for symbol in expr.free_symbols]
     if missing:

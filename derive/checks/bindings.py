@@ -52,6 +52,7 @@ def observe(world: World, generator: torch.Generator) -> Bindings:
 
 def exact_tensor(value: Any) -> torch.Tensor:
     """Nested tuples of exact numbers (or a SymPy matrix) as a float64 tensor of the same shape."""
+
     def as_float(entry: Any) -> Any:
         return [as_float(e) for e in entry] if isinstance(entry, tuple | list) else float(entry)
 

@@ -8,13 +8,48 @@ from typing import Any
 
 import torch
 from sympy import (
-    Abs, Add, Basic, Dummy, Float, Function, Idx, Indexed, IndexedBase, Max, Min, Mul, Number, NumberSymbol, Piecewise,
-    Pow, Product, S, Sum, Symbol, Tuple, erf, exp, floor, log, sign,
+    Abs,
+    Add,
+    Basic,
+    Dummy,
+    Float,
+    Function,
+    Idx,
+    Indexed,
+    IndexedBase,
+    Max,
+    Min,
+    Mul,
+    Number,
+    NumberSymbol,
+    Piecewise,
+    Pow,
+    Product,
+    S,
+    Sum,
+    Symbol,
+    Tuple,
+    erf,
+    exp,
+    floor,
+    log,
+    sign,
 )  # fmt: skip
 from sympy.core.relational import Relational
 from sympy.functions.special.tensor_functions import KroneckerDelta
 from sympy.logic.boolalg import And, BooleanFalse, BooleanTrue, Not, Or
-from sympy.matrices.expressions import HadamardProduct, Identity, Inverse, MatAdd, MatMul, MatPow, OneMatrix, Trace, Transpose, ZeroMatrix
+from sympy.matrices.expressions import (
+    HadamardProduct,
+    Identity,
+    Inverse,
+    MatAdd,
+    MatMul,
+    MatPow,
+    OneMatrix,
+    Trace,
+    Transpose,
+    ZeroMatrix,
+)
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 from sympy.matrices.immutable import ImmutableDenseMatrix
 
@@ -154,7 +189,7 @@ def _quotient(expr: nodes.Quotient, scope: Scope) -> Tensor:
 def _power(expr: Basic, scope: Scope) -> Tensor:
     base, exponent = _value(expr.args[0], scope), _value(expr.args[1], scope)
     if exponent.ndim == 0 and float(exponent) == round(float(exponent)):
-        return base ** int(round(float(exponent)))
+        return base ** round(float(exponent))
     return base**exponent
 
 
@@ -208,7 +243,7 @@ def _prime(expr: nodes.Prime, scope: Scope) -> Tensor:
 
 @_value.register(Piecewise)
 def _piecewise(expr: Piecewise, scope: Scope) -> Tensor:
-    found = None
+    found: Any = None
     for branch, condition in reversed(expr.args):
         value = _value(branch, scope)
         found = value if found is None else torch.where(_truth(condition, scope), value, found)

@@ -17,7 +17,15 @@ def module_of(layer: Any, channels: int) -> nn.Module:
     padding = 0 if layer.padding == "valid" else layer.padding
     if layer.name == "conv2d":
         return nn.Conv2d(
-            channels, layer.filters, layer.kernel, layer.stride, padding, layer.dilation, layer.groups, layer.bias, dtype=torch.float64
+            channels,
+            layer.filters,
+            layer.kernel,
+            layer.stride,
+            padding,
+            layer.dilation,
+            layer.groups,
+            layer.bias,
+            dtype=torch.float64,
         )
     pools: dict[str, Any] = {"max_pool2d": nn.MaxPool2d, "avg_pool2d": nn.AvgPool2d}
     if layer.name in pools:
@@ -41,7 +49,9 @@ def observe_layer(world: LayerRun, generator: torch.Generator) -> Bindings:
     return bindings
 
 
-def _observed(kind: str, details: list[Any], module: nn.Module, given: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+def _observed(
+    kind: str, details: list[Any], module: nn.Module, given: torch.Tensor, output: torch.Tensor
+) -> torch.Tensor:
     if kind == "output":
         if not details:
             return output

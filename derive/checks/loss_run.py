@@ -60,7 +60,9 @@ def _random(world: LossRun, generator: torch.Generator) -> tuple[torch.Tensor, t
     return target, output.requires_grad_()
 
 
-def loss_by_torch(loss: Any, output: torch.Tensor, target: torch.Tensor, reduction: str, outputs_are: str) -> torch.Tensor:
+def loss_by_torch(
+    loss: Any, output: torch.Tensor, target: torch.Tensor, reduction: str, outputs_are: str
+) -> torch.Tensor:
     """The loss as torch.nn.functional computes it."""
     name = loss.name
     if name == "mse":

@@ -99,7 +99,9 @@ def _is_label(expr: Basic, k: int) -> bool:
         return True
     if isinstance(expr, Relational):
         return True
-    return (isinstance(expr, Sum) and k > 0) or (isinstance(expr, MatrixExpr) and not expr.args[k:][0].args and expr.is_symbol)
+    return (isinstance(expr, Sum) and k > 0) or (
+        isinstance(expr, MatrixExpr) and not expr.args[k:][0].args and expr.is_symbol
+    )
 
 
 def _rebuilt(expr: Basic, args: list[Any]) -> Any:

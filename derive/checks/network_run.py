@@ -12,7 +12,7 @@ from derive.checks.bindings import Bindings, exact_tensor, observe
 from derive.errors import Bug
 from derive.worlds import NetworkRun
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Any] = {
     "identity": nn.Identity,
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
@@ -33,7 +33,11 @@ def observe_network(world: NetworkRun, generator: torch.Generator) -> Bindings:
     tags = {tag: symbol for symbol, tag in world.observed}
     given = {tag: exact_tensor(value) for symbol, value in world.values for s, tag in world.observed if s == symbol}
     _fill(linears, given, generator)
-    x = given["input",].T if ("input",) in given else torch.randn(1, world.network.input, generator=generator, dtype=torch.float64)
+    x = (
+        given["input",].T
+        if ("input",) in given
+        else torch.randn(1, world.network.input, generator=generator, dtype=torch.float64)
+    )
     run: dict[tuple[Any, ...], torch.Tensor] = {("input",): x.clone().requires_grad_()}
     flowing = run["input",]
     for k, (linear, activation) in enumerate(zip(linears, activations, strict=True)):
@@ -115,7 +119,10 @@ def _bind(bindings: Bindings, tags: dict[Any, Any], tag: Any, tensor: torch.Tens
 
 def _counts(bindings: Bindings, tags: dict[Any, Any], linears: list[nn.Linear]) -> None:
     """Numbers of weights, of biases and of both: over all layers, and layer by layer (a layer's number behind the tag)."""
-    groups = {(): linears, **{(k,): [linear] for k, linear in enumerate(linears)}}
+    groups: dict[tuple[int, ...], list[nn.Linear]] = {
+        (): linears,
+        **{(k,): [linear] for k, linear in enumerate(linears)},
+    }
     for suffix, members in groups.items():
         weights = sum(linear.weight.numel() for linear in members)
         biases = sum(linear.bias.numel() for linear in members if linear.bias is not None)

@@ -36,9 +36,15 @@ def twin(name: str, settings: dict[str, float], parameter: Tensor) -> torch.opti
         "nesterov": lambda: optim.SGD([parameter], lr=s["learning_rate"], momentum=s["momentum"], nesterov=True),
         "adagrad": lambda: optim.Adagrad([parameter], lr=s["learning_rate"], eps=s["epsilon"]),
         "rmsprop": lambda: optim.RMSprop([parameter], lr=s["learning_rate"], alpha=s["decay"], eps=s["epsilon"]),
-        "adam": lambda: optim.Adam([parameter], lr=s["learning_rate"], betas=(s["beta1"], s["beta2"]), eps=s["epsilon"]),
+        "adam": lambda: optim.Adam(
+            [parameter], lr=s["learning_rate"], betas=(s["beta1"], s["beta2"]), eps=s["epsilon"]
+        ),
         "adamw": lambda: optim.AdamW(
-            [parameter], lr=s["learning_rate"], betas=(s["beta1"], s["beta2"]), eps=s["epsilon"], weight_decay=s["weight_decay"]
+            [parameter],
+            lr=s["learning_rate"],
+            betas=(s["beta1"], s["beta2"]),
+            eps=s["epsilon"],
+            weight_decay=s["weight_decay"],
         ),
     }
     if name not in makers:
@@ -86,7 +92,7 @@ def observe_optimiser(world: OptimiserRun, generator: torch.Generator) -> Bindin
         gradients, start = list(exact_tensor(world.gradients)), exact_tensor(world.start)
     history = run(world.optimiser.name, settings, gradients, start)
     bindings = Bindings({}, f"{_name(world.optimiser.name)} stepped")
-    index = {"now": len(gradients), "before": len(gradients) - 1}
+    index: dict[Any, int] = {"now": len(gradients), "before": len(gradients) - 1}
     for symbol, (kind, *details) in world.observed:
         if kind == "hyper":
             value = torch.tensor(settings[details[0]], dtype=torch.float64)
@@ -96,13 +102,20 @@ def observe_optimiser(world: OptimiserRun, generator: torch.Generator) -> Bindin
             value = torch.stack(gradients)
         else:
             name = {"parameter": "w", "gradient": "g"}.get(kind) or details[0]
-            value = history[index.get(details[-1], details[-1])][name]
+            value = history[index[details[-1]] if details[-1] in index else int(details[-1])][name]
         bindings.values[symbol] = value
     return bindings
 
 
 def _name(name: str) -> str:
-    classes = {"momentum": "SGD", "nesterov": "SGD", "sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adamw": "AdamW"}
+    classes = {
+        "momentum": "SGD",
+        "nesterov": "SGD",
+        "sgd": "SGD",
+        "adagrad": "Adagrad",
+        "rmsprop": "RMSprop",
+        "adamw": "AdamW",
+    }
     return f"torch.optim.{classes.get(name, 'Adam')}"
 
 
@@ -112,7 +125,11 @@ def observe_moments(world: MomentRun, generator: torch.Generator) -> Bindings:
     `ENUMERATED` steps; beyond, the two outcomes of one draw that is kept, which is stationary as well."""
     settings = _settings(world.optimiser, None if world.at else generator)
     mean = _drawn(world.mean, generator)
-    second = mean**2 + _drawn(None, generator) ** 2 + 0.1 if world.second_moment is None else exact_tensor(world.second_moment)
+    second = (
+        mean**2 + _drawn(None, generator) ** 2 + 0.1
+        if world.second_moment is None
+        else exact_tensor(world.second_moment)
+    )
     spread = torch.sqrt(second - mean**2)
     steps = world.at or (int(torch.randint(1, 7, (), generator=generator)),)
     bindings = Bindings({}, f"{_name(world.optimiser.name)} run over every outcome of a two-valued gradient")

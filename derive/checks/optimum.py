@@ -42,12 +42,18 @@ def check_minimum(claim: IsMinimum, seed: int = 0) -> Verdict:
         slope, lowest = float(gradient.abs().max()) / scale, float(torch.linalg.eigvalsh(hessian).min()) / scale
         worst = max(worst, slope)
         if not slope <= FLAT:  # so that what is no number is refused as well
-            return Verdict(False, method, count, slope, f"the gradient is {gradient.tolist()} there and not zero (seed {seed})")
+            return Verdict(
+                False, method, count, slope, f"the gradient is {gradient.tolist()} there and not zero (seed {seed})"
+            )
         if not lowest >= DOWN:
-            return Verdict(False, method, count, worst, f"the Hessian has the eigenvalue {lowest * scale:.6g} there (seed {seed})")
+            return Verdict(
+                False, method, count, worst, f"the Hessian has the eigenvalue {lowest * scale:.6g} there (seed {seed})"
+            )
         value, best = float(objective(at)), _best(objective, at)
         if not value <= best + WORSE * (1 + abs(best)):
-            return Verdict(False, method, count, worst, f"{value:.12g} there, but L-BFGS finds {best:.12g} (seed {seed})")
+            return Verdict(
+                False, method, count, worst, f"{value:.12g} there, but L-BFGS finds {best:.12g} (seed {seed})"
+            )
     return Verdict(True, method, count, worst)
 
 

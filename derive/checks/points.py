@@ -95,5 +95,3 @@ def _sample(domain: str, shape: tuple[int, ...], random: torch.Generator) -> tor
         return torch.softmax(uniform(-1.5, 1.5), 0).requires_grad_()
     ranges = {"unit": (0.05, 0.95), "positive": (0.2, 2.5), "real": (-2.0, 2.0)}
     return uniform(*ranges[domain]).requires_grad_()
-
-

@@ -111,11 +111,17 @@ def distance(side: Any, observed: torch.Tensor, value: torch.Tensor) -> float:
     if observed.shape != value.shape:
         return float("inf")
     beyond = ((observed - value).abs() - allowed.reshape(observed.shape)).clamp(min=0)
-    return float(torch.nan_to_num(beyond, nan=float("inf")).detach().max()) / max(1.0, float(observed.detach().abs().max()))
+    return float(torch.nan_to_num(beyond, nan=float("inf")).detach().max()) / max(
+        1.0, float(observed.detach().abs().max())
+    )
 
 
 def compare(
-    sides: tuple[Any, ...], world: World, seed: int, first: Callable[[Bindings], torch.Tensor], also: tuple[Any, ...] = ()
+    sides: tuple[Any, ...],
+    world: World,
+    seed: int,
+    first: Callable[[Bindings], torch.Tensor],
+    also: tuple[Any, ...] = (),
 ) -> Verdict:
     """Every side against what `first` observes, at all points; the method is the world's."""
     worst, count, method, deterministic = 0.0, 0, "", True
@@ -130,7 +136,9 @@ def compare(
             if worst > LOOSE:
                 return Verdict(False, method, count, error, difference(side, value, observed, seed))
     if deterministic and worst > TIGHT:
-        return Verdict(False, method, count, worst, difference(sides[-1], evaluate(sides[-1], bindings), observed, seed))
+        return Verdict(
+            False, method, count, worst, difference(sides[-1], evaluate(sides[-1], bindings), observed, seed)
+        )
     return Verdict(True, method, count, worst)
 
 
@@ -144,7 +152,9 @@ def difference(side: Any, value: torch.Tensor, observed: torch.Tensor, seed: int
     gap = torch.nan_to_num((value - observed).abs(), nan=float("inf"))
     place = tuple(int(k) for k in torch.unravel_index(gap.argmax(), gap.shape))
     shown = ", ".join(str(k + 1) for k in place)
-    return f"entry ({shown}) is {value[place].item():.12g} here and {observed[place].item():.12g} by torch (seed {seed})"
+    return (
+        f"entry ({shown}) is {value[place].item():.12g} here and {observed[place].item():.12g} by torch (seed {seed})"
+    )
 
 
 @check.register
@@ -166,7 +176,10 @@ SMALL = 60  # nodes up to which an identity is also tried exactly
 
 def exactly_equal(sides: tuple[Any, ...]) -> bool:
     """Whether SymPy proves the sides equal as rational functions of whatever occurs in them; False is no refutation."""
-    if any(is_array(side) or not isinstance(side, Expr) or count_ops(side) > SMALL or side.has(Sum, Numeral) for side in sides):
+    if any(
+        is_array(side) or not isinstance(side, Expr) or count_ops(side) > SMALL or side.has(Sum, Numeral)
+        for side in sides
+    ):
         return False
     first, *rest = map(plain, sides)
     return all(cancel(together(first - side)) == 0 for side in rest)
@@ -234,10 +247,14 @@ def check_refuted(claim: Refuted, seed: int = 0) -> Verdict:
     """The disputed claim must fail, and what is said to hold instead must not."""
     disputed = check(claim.claim, seed)
     if disputed.passed:
-        return Verdict(False, disputed.method, disputed.points, disputed.max_error, "what was disputed is in fact right")
+        return Verdict(
+            False, disputed.method, disputed.points, disputed.max_error, "what was disputed is in fact right"
+        )
     right = check(claim.right, seed) if claim.right is not None else disputed
     passed = right.passed or claim.right is None
-    return Verdict(passed, f"refuted: {disputed.detail}; {right.method}", right.points, 0.0, "" if passed else right.detail)
+    return Verdict(
+        passed, f"refuted: {disputed.detail}; {right.method}", right.points, 0.0, "" if passed else right.detail
+    )
 
 
 def kinds() -> tuple[type[Claim], ...]:

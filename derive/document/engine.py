@@ -96,7 +96,9 @@ def command(engine: str) -> list[str]:
         raise TexError(f"unknown engine '{engine}' ({', '.join(ENGINES)})")
     found = shutil.which(engine)
     if found is None:
-        raise TexError(f"the engine '{engine}' is not on this machine; leave --engine out to use the one that comes with derive")
+        raise TexError(
+            f"the engine '{engine}' is not on this machine; leave --engine out to use the one that comes with derive"
+        )
     if engine == "latexmk":
         return [found, "-pdf", "-norc", *safe]
     return [found, "--untrusted"] if engine == "tectonic" else [found, *safe]

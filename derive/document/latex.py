@@ -53,7 +53,15 @@ def sheet_latex(document: Document, templates: Path | None = None) -> str:
             problems=problems, checks=checks, summary=_summary(document),
         )
     )  # fmt: skip
-    paper = Paper(documentclass="article", document_options=["11pt"], fontenc=None, inputenc=None, lmodern=False, textcomp=False, page_numbers=True)
+    paper = Paper(
+        documentclass="article",
+        document_options=["11pt"],
+        fontenc=None,
+        inputenc=None,
+        lmodern=False,
+        textcomp=False,
+        page_numbers=True,
+    )
     paper.preamble.append(NoEscape(template_text("style.tex", templates)))
     paper.preamble.append(NoEscape(rf"\title{{{escaped(sheet.title)}}}"))
     paper.append(NoEscape(body))
@@ -63,7 +71,11 @@ def sheet_latex(document: Document, templates: Path | None = None) -> str:
 def _subtitle(document: Document) -> Tex:
     sheet = document.sheet
     kind = "Problems" if document.problems_only else "Worked solutions"
-    return Tex(r"\enspace$\cdot$\enspace ".join(escaped(part) for part in (sheet.course, kind, sheet.author, sheet.date) if part))
+    return Tex(
+        r"\enspace$\cdot$\enspace ".join(
+            escaped(part) for part in (sheet.course, kind, sheet.author, sheet.date) if part
+        )
+    )
 
 
 def _summary(document: Document) -> Tex:
@@ -104,7 +116,11 @@ def _drawable(given: Any) -> bool:
 def prose(text: str, symbols: Any) -> Tex:
     """An author's words: escaped, paragraphs at blank lines, `formulas` in backticks typeset."""
     paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text.strip()) if paragraph.strip()]
-    return Tex("\n\n".join("".join(_inline(piece, k % 2 == 1, symbols) for k, piece in enumerate(p.split("`"))) for p in paragraphs))
+    return Tex(
+        "\n\n".join(
+            "".join(_inline(piece, k % 2 == 1, symbols) for k, piece in enumerate(p.split("`"))) for p in paragraphs
+        )
+    )
 
 
 def _inline(piece: str, is_formula: bool, symbols: Any) -> str:
@@ -120,7 +136,9 @@ def _given(given: Any) -> Tex:
     """What is given, in one small paragraph a kind."""
     lines: list[str] = []
     if given.define:
-        lines.append("Define " + "\\quad ".join(rf"${latex(symbol)} = {latex(expr)}$" for symbol, expr in given.define) + ".")
+        lines.append(
+            "Define " + "\\quad ".join(rf"${latex(symbol)} = {latex(expr)}$" for symbol, expr in given.define) + "."
+        )
     if given.layer is not None:
         lines.append(f"Layer: {_named(given.layer)}.")
     if given.input is not None:
@@ -136,7 +154,9 @@ def _given(given: Any) -> Tex:
     if given.gradient is not None:
         facts = [("mean", given.gradient.mean), ("second moment", given.gradient.second_moment)]
         words = ", ".join(rf"{name} ${latex(Numeral(value))}$" for name, value in facts if value is not None)
-        lines.append(f"Gradient: {'stationary' if given.gradient.stationary else 'not stationary'}{', ' + words if words else ''}.")
+        lines.append(
+            f"Gradient: {'stationary' if given.gradient.stationary else 'not stationary'}{', ' + words if words else ''}."
+        )
     if given.start is not None:
         lines.append(f"Start: {_listed(given.start)}.")
     if given.gradients is not None:
@@ -149,7 +169,13 @@ def _given(given: Any) -> Tex:
 def _array(name: str, nested: Any) -> str:
     from sympy.matrices.expressions.matexpr import MatrixSymbol
 
-    if isinstance(nested, tuple) and nested and isinstance(nested[0], tuple) and nested[0] and isinstance(nested[0][0], tuple):
+    if (
+        isinstance(nested, tuple)
+        and nested
+        and isinstance(nested[0], tuple)
+        and nested[0]
+        and isinstance(nested[0][0], tuple)
+    ):
         return "\\quad ".join(_array("", inner) for inner in nested)
     if not name and isinstance(nested, tuple) and nested and not isinstance(nested[0], tuple):
         return "$" + r" \times ".join(latex(Numeral(v)) for v in nested) + "$"
@@ -214,7 +240,12 @@ def _line(line: Line) -> View:
         left = right
     stacked = broken[0] if len(broken) == 1 else r"\begin{gathered}[t] " + r" \\ ".join(broken) + r" \end{gathered}"
     mark = Tex(rf"\dvholds{{{_short(line.number)}}}")
-    return view(one=Tex(_boxed(one, line.is_result)), broken=Tex(_boxed(stacked, line.is_result)), reason=reason(line.reason), mark=mark)
+    return view(
+        one=Tex(_boxed(one, line.is_result)),
+        broken=Tex(_boxed(stacked, line.is_result)),
+        reason=reason(line.reason),
+        mark=mark,
+    )
 
 
 def _boxed(formula: str, is_result: bool) -> str:
@@ -285,7 +316,13 @@ def _statement(claim: Any) -> str:
     if isinstance(claim, HasShape):
         return f"${latex(claim.of)}$ has the size {_sizes(claim.shape)}"
     sides = sides_of(claim)
-    return "$" + "".join(latex(s) if k == 0 else f" {relation_between(sides[k - 1], s)} {latex(s)}" for k, s in enumerate(sides)) + "$"
+    return (
+        "$"
+        + "".join(
+            latex(s) if k == 0 else f" {relation_between(sides[k - 1], s)} {latex(s)}" for k, s in enumerate(sides)
+        )
+        + "$"
+    )
 
 
 # checks and figures
@@ -296,7 +333,14 @@ def _checks_view(index: int, block: ProblemBlock) -> View:
     for row in block.checks:
         steps = row.first if row.first == row.last else f"{row.first} to {row.last.rpartition('.')[2]}"
         error = _error(row.verdict.max_error) if row.verdict.passed else Tex(r"\color{fails}failed")
-        rows.append(view(steps=escaped(steps), method=escaped(row.verdict.method), points=escaped(row.verdict.points), error=error))
+        rows.append(
+            view(
+                steps=escaped(steps),
+                method=escaped(row.verdict.method),
+                points=escaped(row.verdict.points),
+                error=error,
+            )
+        )
     return view(title=Tex(rf"{index}.\enspace {escaped(block.problem.title)}"), rows=rows)
 
 
@@ -314,7 +358,9 @@ def tikz(figure: NetworkFigure) -> Tex:
         label = ""
         if edge.weight is not None:
             label = rf" node[pos={edge.place},fill=white,inner sep=1pt,font=\scriptsize,text=ink] {{${latex(edge.weight)}$}}"
-        lines.append(rf"\draw[hair!85!black,line width=0.35pt] ({edge.start[0]:.2f},{edge.start[1]:.2f}) -- ({edge.end[0]:.2f},{edge.end[1]:.2f}){label};")
+        lines.append(
+            rf"\draw[hair!85!black,line width=0.35pt] ({edge.start[0]:.2f},{edge.start[1]:.2f}) -- ({edge.end[0]:.2f},{edge.end[1]:.2f}){label};"
+        )
     for unit in figure.units:
         at = f"({unit.x:.2f},{unit.y:.2f})"
         if unit.label is None:
@@ -325,8 +371,8 @@ def tikz(figure: NetworkFigure) -> Tex:
             )
     for x, y, name, activation in figure.captions:
         extra = rf"\\[-1pt]{{\color{{quiet}}\itshape {escaped(activation)}}}" if activation else ""
-        lines.append(rf"\node[font=\scriptsize,align=center,anchor=north] at ({x:.2f},{y + 0.25:.2f}) {{{escaped(name)}{extra}}};")
+        lines.append(
+            rf"\node[font=\scriptsize,align=center,anchor=north] at ({x:.2f},{y + 0.25:.2f}) {{{escaped(name)}{extra}}};"
+        )
     lines.append(r"\end{tikzpicture}")
     return Tex("\n".join(lines))
-
-

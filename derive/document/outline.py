@@ -8,7 +8,18 @@ from typing import Any
 
 from derive.algebra.nodes import Expectation, gradient_symbol
 from derive.derivation import (
-    Claim, Derivation, Equal, HasCount, HasMean, HasShape, Holds, IsGradient, IsMinimum, Reason, Refuted, Step,
+    Claim,
+    Derivation,
+    Equal,
+    HasCount,
+    HasMean,
+    HasShape,
+    Holds,
+    IsGradient,
+    IsMinimum,
+    Reason,
+    Refuted,
+    Step,
 )  # fmt: skip
 from derive.problem.model import Problem, Sheet
 from derive.report import Report, Verdict
@@ -111,7 +122,9 @@ def compose(sheet: Sheet, results: Iterable[Any], problems_only: bool = False) -
 def _problem(problem: Problem, solution: Any, report: Report, problems_only: bool) -> ProblemBlock:
     if problems_only:
         return ProblemBlock(problem, (), (), ())
-    parts = tuple(_part(str(p), derivation, report) for p, derivation in enumerate(solution.derivations, 1) if derivation.sections)
+    parts = tuple(
+        _part(str(p), derivation, report) for p, derivation in enumerate(solution.derivations, 1) if derivation.sections
+    )
     key = tuple(_blocks([(key, step) for key, step in solution.key], report))
     return ProblemBlock(problem, parts, key, tuple(_check_rows(report)))
 
@@ -162,10 +175,17 @@ def sides_of(claim: Claim) -> tuple[Any, ...]:
 
 
 def _extend(blocks: list[Block], number: str, step: Step, sides: tuple[Any, ...]) -> None:
-    relation = {Holds: getattr(getattr(step.claim, "relation", None), "rel_op", ""), IsMinimum: "minimises"}.get(type(step.claim), "")
+    relation = {Holds: getattr(getattr(step.claim, "relation", None), "rel_op", ""), IsMinimum: "minimises"}.get(
+        type(step.claim), ""
+    )
     lines = [Line(sides[0], tuple(sides[1:]), relation, step.reason, number, step.is_result)]
     last = blocks[-1] if blocks else None
-    if isinstance(last, Chain) and not relation and not last.lines[-1].relation and _same(last.lines[-1].rights[-1], sides[0]):
+    if (
+        isinstance(last, Chain)
+        and not relation
+        and not last.lines[-1].relation
+        and _same(last.lines[-1].rights[-1], sides[0])
+    ):
         blocks[-1] = Chain(last.left, (*last.lines, *lines))
     else:
         blocks.append(Chain(sides[0], tuple(lines)))

@@ -32,8 +32,7 @@ SIGNS = {
     "…": r"\dots{}", "\u00a0": "~", "–": "--", "—": "---", "“": "``", "”": "''", "‘": "`", "’": "'", "•": r"$\bullet$",
 }  # fmt: skip
 GREEK = dict(
-    zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", """alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi
-    pi rho sigma tau upsilon varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega""".split(), strict=True)
+    zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", ["alpha", "beta", "gamma", "delta", "varepsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "varphi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega"], strict=True)
 )  # fmt: skip
 
 
@@ -68,13 +67,12 @@ def environment(folder: Path | None = None) -> ImmutableSandboxedEnvironment:
     if folder is not None and not folder.is_dir():
         raise InputError([Fault(str(folder), 0, 0, "there is no such templates folder")])
     folders = ([str(folder)] if folder else []) + [str(package_templates())]
-    made = ImmutableSandboxedEnvironment(
+    return ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(folders),
         block_start_string=r"\BLOCK{", block_end_string="}", variable_start_string=r"\VAR{", variable_end_string="}",
         comment_start_string=r"\#{", comment_end_string="}", undefined=StrictUndefined, autoescape=False,
         finalize=lambda value: value if isinstance(value, Tex) else escaped(value), keep_trailing_newline=True,
     )  # fmt: skip
-    return made
 
 
 def template_text(name: str, folder: Path | None = None) -> str:

@@ -43,7 +43,10 @@ def _block(block: Any) -> list[str]:
     if isinstance(block, Chain):
         return _chain(block)
     if isinstance(block, SizeTable):
-        return [f"{INDENT}{text(claim.of):8} {' x '.join(map(text, claim.shape)):10} {claim.meaning}  [ok]" for _, claim, _ in block.rows]
+        return [
+            f"{INDENT}{text(claim.of):8} {' x '.join(map(text, claim.shape)):10} {claim.meaning}  [ok]"
+            for _, claim, _ in block.rows
+        ]
     if isinstance(block, RefutedAnswer):
         right = f"; in fact {_statement(block.claim.right)}" if block.claim.right is not None else ""
         return [f"{INDENT}{block.claim.by} says {_statement(block.claim.claim)}, which does not hold{right}  [ok]"]

@@ -10,13 +10,13 @@ from derive.problem.types import Exact, Numbers, Size
 
 
 def _text(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, str | int) and not hasattr(value, "as_tuple"):
+    if isinstance(value, bool) or (not isinstance(value, str | int) and not hasattr(value, "as_tuple")):
         raise ValueError("text is needed here")
     return str(value).strip()
 
 
 def _words(value: Any) -> Any:
-    if isinstance(value, list | dict) or isinstance(value, str):
+    if isinstance(value, list | dict | str):
         return value
     raise ValueError("a word, or a mapping of one word to its settings, is needed here")
 
@@ -33,7 +33,9 @@ class NetworkFile(_File):
     """A stack of layers on a number of inputs."""
 
     input: Size = Field(description="how many numbers go in")
-    layers: list[Any] = Field(min_length=1, max_length=1000, description="the layers in order, such as {dense: 3, activation: relu}")
+    layers: list[Any] = Field(
+        min_length=1, max_length=1000, description="the layers in order, such as {dense: 3, activation: relu}"
+    )
 
 
 class GradientFile(_File):
@@ -47,7 +49,9 @@ class GradientFile(_File):
 class GivenFile(_File):
     """Everything that a problem gives."""
 
-    symbols: dict[str, Text] = Field(default={}, description="names and shapes: scalar, positive, vector(N), matrix(m, n)")
+    symbols: dict[str, Text] = Field(
+        default={}, description="names and shapes: scalar, positive, vector(N), matrix(m, n)"
+    )
     define: dict[str, Any] = Field(default={}, description="named quantities, as formulas in NumPy's notation")
     network: NetworkFile | None = Field(default=None, description="a network")
     loss: Any = Field(default=None, description="a loss")

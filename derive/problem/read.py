@@ -58,13 +58,25 @@ class _Reader:
     def problem(self) -> Problem:
         file = self.validated(ProblemFile)
         given = self.given(file)
-        ask = tuple(q for k, word in enumerate(_list(file, "ask")) if (q := self.question(word, ("ask", k))) is not None)
+        ask = tuple(
+            q for k, word in enumerate(_list(file, "ask")) if (q := self.question(word, ("ask", k))) is not None
+        )
         expect = self.expectations(getattr(file, "expect", None))
         disputed = tuple(self.disputed(k, item) for k, item in enumerate(_list(file, "disputed")))
         if self.faults:
             raise InputError(self.faults)
         return Problem(
-            self.path.stem, str(self.path), file.title, given, ask, file.source, file.statement, file.note, expect, disputed, self.located
+            self.path.stem,
+            str(self.path),
+            file.title,
+            given,
+            ask,
+            file.source,
+            file.statement,
+            file.note,
+            expect,
+            disputed,
+            self.located,
         )
 
     def validated(self, model: type[BaseModel]) -> Any:
@@ -92,7 +104,7 @@ class _Reader:
     def salvaged(self, data: dict[str, Any]) -> Any:
         """What remains of a file with faults, so that the rest of it is read too and its faults reported with them."""
         remaining = {key: data[key] for key in ("title", "given", "ask", "expect") if key in data}
-        bad = {fault_path for fault_path in self.bad_paths()}
+        bad = self.bad_paths()
         given = remaining.get("given")
         if isinstance(given, dict):
             known = _keys_at(ProblemFile, ("given",))
@@ -114,7 +126,9 @@ class _Reader:
         try:
             ProblemFile.model_validate(self.located.data)
         except ValidationError as fault:
-            return {tuple(error["loc"])[:k] for error in fault.errors() for k in ((2 if error["loc"][0] == "given" else 1),)}
+            return {
+                tuple(error["loc"])[:k] for error in fault.errors() for k in ((2 if error["loc"][0] == "given" else 1),)
+            }
         return set()
 
     # what is given
@@ -124,7 +138,9 @@ class _Reader:
         domains = self.declare(given.symbols)
         define = self.define(given.define)
         network = given.network and Network(given.network.input, self.layers(given.network.layers))
-        gradient = given.gradient and GradientProcess(given.gradient.mean, given.gradient.second_moment, given.gradient.stationary)
+        gradient = given.gradient and GradientProcess(
+            given.gradient.mean, given.gradient.second_moment, given.gradient.stationary
+        )
         vocabulary = self.vocabulary
 
         def named(kind: str, words: Mapping[str, type], value: Any, *path: str) -> Any:
@@ -140,13 +156,18 @@ class _Reader:
             gradient=gradient,
             domains=domains,
             values=given.values,
-            **{key: getattr(given, key) for key in ("targets", "outputs", "probabilities", "logits", "gradients", "start", "input")},
+            **{
+                key: getattr(given, key)
+                for key in ("targets", "outputs", "probabilities", "logits", "gradients", "start", "input")
+            },
         )
 
     def layers(self, entries: list[Any]) -> tuple[Any, ...]:
         found = []
         for k, entry in enumerate(entries):
-            layer = resolve("layer", self.vocabulary.layers, entry, ("given", "network", "layers", k), self.report, siblings=True)
+            layer = resolve(
+                "layer", self.vocabulary.layers, entry, ("given", "network", "layers", k), self.report, siblings=True
+            )
             if layer is not None:
                 found.append(layer)
         return tuple(found)
@@ -159,7 +180,10 @@ class _Reader:
             if not self.is_name(name, path):
                 continue
             if match is None:
-                self.report(path, f"'{declared}' declares nothing; write scalar, positive, vector(N), positive(N) or matrix(m, n)")
+                self.report(
+                    path,
+                    f"'{declared}' declares nothing; write scalar, positive, vector(N), positive(N) or matrix(m, n)",
+                )
                 continue
             kind, sizes = match.group(1), [s.strip() for s in (match.group(2) or "").split(",") if s.strip()]
             needed = {"vector": 1, "matrix": 2, "positive": min(len(sizes), 1)}.get(kind, 0)
@@ -173,7 +197,9 @@ class _Reader:
 
     def is_name(self, name: str, path: tuple[Any, ...]) -> bool:
         if not NAME.match(name) or name in FUNCTIONS:
-            self.report(path, f"'{name}' cannot name a quantity; use letters, digits and '_', and no function's name", True)
+            self.report(
+                path, f"'{name}' cannot name a quantity; use letters, digits and '_', and no function's name", True
+            )
             return False
         return True
 
@@ -228,7 +254,9 @@ class _Reader:
         found = []
         for k, name in enumerate(names):
             if name not in self.symbols:
-                self.report((*path, k), f"unknown symbol '{name}'{did_you_mean(name, self.symbols)} {one_of(self.symbols)}")
+                self.report(
+                    (*path, k), f"unknown symbol '{name}'{did_you_mean(name, self.symbols)} {one_of(self.symbols)}"
+                )
             else:
                 found.append(self.symbols[name])
         return tuple(found)
@@ -297,7 +325,11 @@ def _keys_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
     for key in path:
         if isinstance(key, str) and key in model.model_fields:
             annotation = model.model_fields[key].annotation
-            inner = [a for a in (annotation, *getattr(annotation, "__args__", ())) if isinstance(a, type) and issubclass(a, BaseModel)]
+            inner = [
+                a
+                for a in (annotation, *getattr(annotation, "__args__", ()))
+                if isinstance(a, type) and issubclass(a, BaseModel)
+            ]
             model = inner[0] if inner else model
     return list(model.model_fields)
 
@@ -323,7 +355,10 @@ def find(paths: Iterable[Path | str], vocabulary: Vocabulary) -> list[Sheet]:
 
 
 def _folders(path: Path) -> list[Path]:
-    folders = [path, *sorted(p for p in path.rglob("*") if p.is_dir() and not any(part.startswith(".") for part in p.parts))]
+    folders = [
+        path,
+        *sorted(p for p in path.rglob("*") if p.is_dir() and not any(part.startswith(".") for part in p.parts)),
+    ]
     return [folder for folder in folders if _problem_files(folder)]
 
 
@@ -351,7 +386,14 @@ def read_sheet(folder: Path, vocabulary: Vocabulary) -> Sheet:
     files = {p.stem: p for p in _problem_files(folder)}
     order = [name.removesuffix(".yaml") for name in (header.order if header else [])]
     for name in [name for name in order if name not in files]:
-        faults.append(Fault(str(folder / SHEET), 0, 0, f"'order' names '{name}', but there is no {name}.yaml here{did_you_mean(name, files)}"))
+        faults.append(
+            Fault(
+                str(folder / SHEET),
+                0,
+                0,
+                f"'order' names '{name}', but there is no {name}.yaml here{did_you_mean(name, files)}",
+            )
+        )
     problems = []
     for name in [n for n in order if n in files] + [n for n in files if n not in order]:
         try:

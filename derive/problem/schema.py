@@ -37,7 +37,10 @@ def _settings(cls: type) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PydanticJsonSchemaWarning)  # defaults are exact rationals, which JSON lacks
         schema = TypeAdapter(cls).json_schema()
-    properties = {name: {k: v for k, v in p.items() if k not in ("title", "default")} for name, p in schema.get("properties", {}).items()}
+    properties = {
+        name: {k: v for k, v in p.items() if k not in ("title", "default")}
+        for name, p in schema.get("properties", {}).items()
+    }
     return {"type": "object", "properties": properties, "additionalProperties": False, "description": _words(cls)}
 
 
@@ -49,7 +52,13 @@ def _named(words: Mapping[str, type]) -> dict[str, Any]:
         first = fields(cls)[:1]
         settings = _settings(cls)
         properties[name] = {"anyOf": [settings, settings["properties"][first[0].name]]} if first else settings
-    mapping = {"type": "object", "properties": properties, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
+    mapping = {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
     return {"anyOf": [*alone, mapping]}
 
 

@@ -64,6 +64,7 @@ def to_nested(value: Any) -> Any:
 _NUMBER = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^[+-]?\d+\s*/\s*\d+$"}]}
 _as_text = PlainSerializer(str, return_type=str)
 
+
 def to_pair(value: Any) -> tuple[int, int]:
     """A height and a width: 3 for both, or [3, 2]."""
     entries = list(value) if isinstance(value, list | tuple) else [value, value]
@@ -87,7 +88,9 @@ def to_padding(value: Any) -> Any:
 
 _PAIR = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}]}
 Pair = Annotated[Any, BeforeValidator(to_sizes), WithJsonSchema(_PAIR)]
-Padding = Annotated[Any, BeforeValidator(to_padding), WithJsonSchema({"anyOf": [{"enum": ["valid", "same"]}, *_PAIR["anyOf"]]})]
+Padding = Annotated[
+    Any, BeforeValidator(to_padding), WithJsonSchema({"anyOf": [{"enum": ["valid", "same"]}, *_PAIR["anyOf"]]})
+]
 
 Exact = Annotated[Any, BeforeValidator(to_exact), _as_text, WithJsonSchema(_NUMBER)]
 Positive = Annotated[Any, BeforeValidator(lambda v: _positive(to_exact(v))), _as_text, WithJsonSchema(_NUMBER)]
@@ -130,7 +133,9 @@ def to_activation(value: Any) -> Activation:
 ActivationWord = Annotated[
     Any,
     BeforeValidator(to_activation),
-    WithJsonSchema({"anyOf": [{"enum": activation_words()}, {"type": "object", "maxProperties": 1, "minProperties": 1}]}),
+    WithJsonSchema(
+        {"anyOf": [{"enum": activation_words()}, {"type": "object", "maxProperties": 1, "minProperties": 1}]}
+    ),
 ]
 
 
@@ -157,7 +162,15 @@ def _name_list(value: Any) -> Any:
     return tuple(names)
 
 
-Formula = Annotated[Any, BeforeValidator(_formula_text), IsFormula(), WithJsonSchema({"type": ["string", "number"], "format": "formula"})]
+Formula = Annotated[
+    Any,
+    BeforeValidator(_formula_text),
+    IsFormula(),
+    WithJsonSchema({"type": ["string", "number"], "format": "formula"}),
+]
 SymbolNames = Annotated[
-    Any, BeforeValidator(_name_list), IsSymbols(), WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1})
+    Any,
+    BeforeValidator(_name_list),
+    IsSymbols(),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1}),
 ]

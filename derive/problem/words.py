@@ -13,7 +13,9 @@ from derive.errors import did_you_mean, one_of
 Report = Callable[[tuple[Any, ...], str, bool], None]  # path, message, whether the key is meant
 
 
-def resolve(kind: str, words: Mapping[str, type], value: Any, path: tuple[Any, ...], report: Report, siblings: bool = False) -> Any:
+def resolve(
+    kind: str, words: Mapping[str, type], value: Any, path: tuple[Any, ...], report: Report, siblings: bool = False
+) -> Any:
     """The instance that a word with its settings stands for, or None after reporting what is wrong.
 
     With `siblings`, other fields may stand beside the word: {dense: 3, activation: relu}.
@@ -26,13 +28,23 @@ def resolve(kind: str, words: Mapping[str, type], value: Any, path: tuple[Any, .
         settings, inner = value[word], (*path, word)
         beside = {key: v for key, v in value.items() if key != word}
         if len(found) > 1:
-            report((*path, found[1]), f"two {kind}s in one place: '{found[0]}' and '{found[1]}'; make them two entries", True)
+            report(
+                (*path, found[1]),
+                f"two {kind}s in one place: '{found[0]}' and '{found[1]}'; make them two entries",
+                True,
+            )
             return None
         if beside and not siblings and found:
-            report((*path, next(iter(beside))), f"settings of '{word}' go below it: {word}: {{{next(iter(beside))}: ...}}", True)
+            report(
+                (*path, next(iter(beside))),
+                f"settings of '{word}' go below it: {word}: {{{next(iter(beside))}: ...}}",
+                True,
+            )
             return None
     else:
-        report(path, f"a {kind} is needed here: a word, or a mapping of the word to its settings {one_of(words)}", False)
+        report(
+            path, f"a {kind} is needed here: a word, or a mapping of the word to its settings {one_of(words)}", False
+        )
         return None
     if word not in words:
         report(inner, f"unknown {kind} '{word}'{did_you_mean(word, words)} {one_of(words)}", isinstance(value, dict))
@@ -40,7 +52,9 @@ def resolve(kind: str, words: Mapping[str, type], value: Any, path: tuple[Any, .
     return _instance(words[word], word, settings, beside, (path, inner), report)
 
 
-def _instance(cls: type, word: str, settings: Any, beside: dict[str, Any], paths: tuple[Any, Any], report: Report) -> Any:
+def _instance(
+    cls: type, word: str, settings: Any, beside: dict[str, Any], paths: tuple[Any, Any], report: Report
+) -> Any:
     outer, inner = paths
     places: dict[str, tuple[Any, ...]] = {key: (*outer, key) for key in beside}
     names = [f.name for f in fields(cls)] if is_dataclass(cls) else []

@@ -55,7 +55,8 @@ def load(path: Path) -> Located:
     if tabs:
         lines = text.splitlines()
         raise InputError(
-            Fault(name, k, lines[k - 1].index("\t") + 1, "a tab in the indentation; YAML indents with spaces") for k in tabs[:20]
+            Fault(name, k, lines[k - 1].index("\t") + 1, "a tab in the indentation; YAML indents with spaces")
+            for k in tabs[:20]
         )
     try:
         documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))

@@ -162,8 +162,6 @@ def _answer(world: Any, net: Net, parameter: Any, value: Any) -> Answer:
     return Answer(f"d{parameter.name}", value, lambda v: IsGradient(world, net.L, parameter, (like(parameter, v),)))
 
 
-
-
 def shorter(simple: Any, written: Any) -> bool:
     """Whether cancelling has left fewer operations than the written product has."""
     return bool(merged_size(simple) < merged_size(Map(plain(written.body), *written.arrays))) or (

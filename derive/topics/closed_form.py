@@ -7,8 +7,8 @@ from typing import Any
 
 from sympy import Expr, Integer, Sum
 
-from derive.catalogue.optimisers.base import State, product, state_line
 from derive.algebra.nodes import Factors, Terms
+from derive.catalogue.optimisers.base import State, product, state_line
 from derive.derivation import Answer, Derivation, Equal, Section, Work, rule
 from derive.topics.moments import at_time, entry, g, hyper_tags, i, names_at, optimiser_of, state_of, t
 from derive.topics.registry import questions
@@ -19,7 +19,9 @@ FIRST = rule("first step", "before the first step the state is zero")
 UNROLL = rule("unroll", "insert the step before")
 COLLECT = rule("collect", "collect the gradients")
 PATTERN = rule("pattern", "each gradient is multiplied once more by {0} in every later step")
-INDUCTION = rule("induction step", "induction: the recurrence takes the formula for the step before to the formula for this step")
+INDUCTION = rule(
+    "induction step", "induction: the recurrence takes the formula for the step before to the formula for this step"
+)
 UNROLLED = 3
 
 
@@ -41,8 +43,13 @@ class ClosedForm:
 
 
 def unrolled_world(optimiser: Any, state: State) -> OptimiserRun:
-    observed = [(at_time(state.name, k), ("state", state.name, k)) for k in range(1, UNROLLED + 1)]
-    observed += [(at_time(state.name, t), ("state", state.name, "now")), (at_time(state.name, t - 1), ("state", state.name, "before"))]
+    observed: list[tuple[Any, tuple[Any, ...]]] = [
+        (at_time(state.name, k), ("state", state.name, k)) for k in range(1, UNROLLED + 1)
+    ]
+    observed += [
+        (at_time(state.name, t), ("state", state.name, "now")),
+        (at_time(state.name, t - 1), ("state", state.name, "before")),
+    ]
     observed += [(at_time("g", t), ("gradient", "now")), (g, ("gradients",)), (t, ("time",)), *hyper_tags(optimiser)]
     return OptimiserRun(optimiser, None, None, tuple(observed))
 
@@ -73,7 +80,9 @@ def unrolling(optimiser: Any, state: State) -> Section:
         work.equal(now, recurrence, why=UNROLL)
         work.equal(recurrence, partial_sum(state, k), why=COLLECT)
     work.equal(at_time(state.name, t), closed_form(state, t), why=PATTERN, about=(state.decay,), result=True)
-    before = Terms(product(state.decay, *_factors(closed_form(state, t - 1))), product(state.gain, entry(t) ** state.power))
+    before = Terms(
+        product(state.decay, *_factors(closed_form(state, t - 1))), product(state.gain, entry(t) ** state.power)
+    )
     work.equal(before, closed_form(state, t), why=INDUCTION)
     return work.section()
 

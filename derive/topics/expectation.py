@@ -29,7 +29,10 @@ NO_BIAS = rule("bias is gone", "the bias cancels")
 INSERT = rule("insert the time", "insert the numbers, after step {0}")
 COMPUTE = rule("compute the expectation", "compute")
 
-Steps = Annotated[tuple[Annotated[int, Field(ge=1, le=100_000, strict=True)], ...], BeforeValidator(lambda v: v if isinstance(v, list | tuple) else [v])]
+Steps = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=100_000, strict=True)], ...],
+    BeforeValidator(lambda v: v if isinstance(v, list | tuple) else [v]),
+]
 SHOWN_DIGITS = 9
 
 
@@ -46,7 +49,10 @@ class ExpectedMoment:
         state, corrected = state_of(optimiser, self.of)
         gradient = given.gradient
         if gradient is None or not gradient.stationary:
-            raise GivenError("the expectation needs a gradient with 'stationary: true'; without it nothing is known of its sum", ("given",))
+            raise GivenError(
+                "the expectation needs a gradient with 'stationary: true'; without it nothing is known of its sum",
+                ("given",),
+            )
         sections = [Section("Closed form", unrolling(optimiser, state).steps), symbolic(optimiser, state, corrected)]
         answers: tuple[Answer, ...] = ()
         if self.at:
@@ -54,8 +60,14 @@ class ExpectedMoment:
             if moment is None:
                 needed = "mean" if state.power == 1 else "second_moment"
                 raise GivenError(f"numbers need the gradient's '{needed}'", ("given", "gradient"))
-            if gradient.mean is not None and gradient.second_moment is not None and gradient.second_moment < gradient.mean**2:
-                raise GivenError("no gradient has a second moment below its mean squared", ("given", "gradient", "second_moment"))
+            if (
+                gradient.mean is not None
+                and gradient.second_moment is not None
+                and gradient.second_moment < gradient.mean**2
+            ):
+                raise GivenError(
+                    "no gradient has a second moment below its mean squared", ("given", "gradient", "second_moment")
+                )
             section, values = numeric(optimiser, state, corrected, gradient, self)
             sections.append(section)
             answers = (_answer(numeric_world(optimiser, state, gradient, self), self.of, self.at, values),)
@@ -70,7 +82,13 @@ def moment_symbol(state: State) -> Symbol:
 
 
 def symbolic_world(optimiser: Any, state: State) -> MomentRun:
-    observed = [(at_time(state.name, t), ("state", state.name, "now")), (G, ("mean",)), (M, ("second_moment",)), (t, ("time",)), (g, ("gradients",))]
+    observed = [
+        (at_time(state.name, t), ("state", state.name, "now")),
+        (G, ("mean",)),
+        (M, ("second_moment",)),
+        (t, ("time",)),
+        (g, ("gradients",)),
+    ]
     if state.corrected:
         observed.append((at_time(state.corrected, t), ("state", state.corrected, "now")))
     return MomentRun(optimiser, None, None, (), (*observed, *hyper_tags(optimiser)))
@@ -125,7 +143,9 @@ def numeric_world(optimiser: Any, state: State, gradient: Any, question: Expecte
     return MomentRun(optimiser, gradient.mean, gradient.second_moment, question.at, tuple(observed))
 
 
-def numeric(optimiser: Any, state: State, corrected: bool, gradient: Any, question: ExpectedMoment) -> tuple[Section, list[Any]]:
+def numeric(
+    optimiser: Any, state: State, corrected: bool, gradient: Any, question: ExpectedMoment
+) -> tuple[Section, list[Any]]:
     """The expectation after each step that is asked for."""
     work, values = Work("With the numbers", numeric_world(optimiser, state, gradient, question)), []
     moment = gradient.mean if state.power == 1 else gradient.second_moment
@@ -160,5 +180,3 @@ def _answer(world: MomentRun, name: str, at: tuple[int, ...], values: list[Any])
         return Equal(world, (means, Tuple(*entries)))
 
     return Answer(name, tuple(values), claim)
-
-

@@ -93,5 +93,7 @@ def like(symbol: Any, value: Any) -> Any:
         return value
     matrix = as_matrix(value)
     if matrix.shape != symbol.shape:
-        raise ValueError(f"{matrix.shape[0]} x {matrix.shape[1]} numbers where {symbol.shape[0]} x {symbol.shape[1]} are needed")
+        raise ValueError(
+            f"{matrix.shape[0]} x {matrix.shape[1]} numbers where {symbol.shape[0]} x {symbol.shape[1]} are needed"
+        )
     return matrix

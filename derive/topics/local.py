@@ -52,7 +52,9 @@ def expanded_slope(unit: Unit) -> Any:
     known = local_derivative(function)
     if function.row.kinks:
         return unit.slope
-    body = known.textbook.xreplace(dict(zip((known.variable, *known.parameters), (Slot(0), *unit.parameters), strict=True)))
+    body = known.textbook.xreplace(
+        dict(zip((known.variable, *known.parameters), (Slot(0), *unit.parameters), strict=True))
+    )
     named = body.xreplace({function(Slot(0), *unit.parameters): Slot(1)})
     return Map(named, unit.z, unit.a) if named.has(Slot(0)) else Map(named.xreplace({Slot(1): Slot(0)}), unit.a)
 
@@ -64,10 +66,14 @@ def softmax_section() -> Section:
     total = exp(z_i) + exp(z_j) + r
     world = Formulas(((p_i, exp(z_i) / total), (p_j, exp(z_j) / total)))
     work = Work("Derivative of softmax", world)
-    work.equal(p_i, exp(z_i) / total, why=rule("definition of softmax", "the definition; {0} is the sum of the other exponentials"), about=(r,))
+    work.equal(
+        p_i,
+        exp(z_i) / total,
+        why=rule("definition of softmax", "the definition; {0} is the sum of the other exponentials"),
+        about=(r,),
+    )
     for variable, other in ((z_i, p_i * (1 - p_i)), (z_j, -p_i * p_j)):
         raw = (exp(z_i) / total).diff(variable)
         work.gradient(p_i, variable, raw, why=QUOTIENT, about=(r,))
         work.equal(raw, other, why=SOFTMAX_ITSELF, result=True)
     return work.section()
-

@@ -44,7 +44,7 @@ class Loss:
         else:
             sections, terms = element_sections(batch)
         if batch.loss.reduction == "none":
-            answers = (_terms_answer(batch, terms),)
+            answers: tuple[Answer, ...] = (_terms_answer(batch, terms),)
         else:
             section, value = reduction_section(batch, terms)
             sections.append(section)
@@ -115,7 +115,13 @@ def _branch(formula: Piecewise, shown: dict[Any, Any], work: Work, number: int) 
             work.equal(left, left.xreplace(shown), value, why=SIDE)
         holds = bool(plain(condition.xreplace(shown)))
         kind = type(condition) if holds else OPPOSITE[type(condition)]
-        work.claim(Holds(work.world, kind(value, right.xreplace(shown) if right.free_symbols else Numeral(right), evaluate=False)), BRANCH, (number,))
+        work.claim(
+            Holds(
+                work.world, kind(value, right.xreplace(shown) if right.free_symbols else Numeral(right), evaluate=False)
+            ),
+            BRANCH,
+            (number,),
+        )
         if holds:
             return branch
     raise GivenError("no branch of the loss holds for these numbers", ("given",))
@@ -123,7 +129,9 @@ def _branch(formula: Piecewise, shown: dict[Any, Any], work: Work, number: int) 
 
 def _with_numerals(value: Any) -> Any:
     """The exact value with its rational numbers inside logarithms as decimals: -log(9/10) reads -log 0.9."""
-    return value.replace(lambda e: isinstance(e, log) and isinstance(e.args[0], Rational), lambda e: log(Numeral(e.args[0])))
+    return value.replace(
+        lambda e: isinstance(e, log) and isinstance(e.args[0], Rational), lambda e: log(Numeral(e.args[0]))
+    )
 
 
 def reduction_section(batch: Minibatch, terms: list[Any]) -> tuple[Section, Any]:
@@ -168,5 +176,3 @@ def _terms_answer(batch: Minibatch, terms: list[Any]) -> Answer:
         return Equal(batch.world, (symbols, Tuple(*value)))
 
     return Answer("terms", values, claim)
-
-

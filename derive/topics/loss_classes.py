@@ -13,7 +13,9 @@ from derive.topics.minibatch import Minibatch
 
 OWN_CLASS = rule("the target's class", "only the class of the target counts: class {0}, counted from zero")
 WEIGHTED = rule("weighted classes", "each class counts with its target probability")
-SOFTMAX = rule("logarithm of softmax", "the logarithm of softmax is the logit minus the logarithm of the sum of exponentials")
+SOFTMAX = rule(
+    "logarithm of softmax", "the logarithm of softmax is the logit minus the logarithm of the sum of exponentials"
+)
 INSERT = rule("insert an example", "insert the numbers of example {0}")
 VALUE = rule("value of an example", "compute")
 

@@ -49,7 +49,11 @@ class Minibatch:
         """The target, the output and the loss of element k (from 0), by name."""
         place = self.places[k]
         index = "_".join(str(i + 1) for i in (place if isinstance(place, tuple) else (place,)))
-        return Symbol(f"y_{index}", real=True), Symbol(f"{self.output_symbol}_{index}", real=True), Symbol(f"ell_{index}")
+        return (
+            Symbol(f"y_{index}", real=True),
+            Symbol(f"{self.output_symbol}_{index}", real=True),
+            Symbol(f"ell_{index}"),
+        )
 
     def numbers(self, k: int) -> tuple[Any, Any]:
         place = self.places[k]
@@ -158,7 +162,9 @@ def _domains(batch: Minibatch, kind: str) -> None:
     if batch.outputs_are != "logits" and name in ("binary_cross_entropy", "cross_entropy", "kl_divergence"):
         for path, value in _numbers(kind, batch.outputs):
             if not 0 < value < 1:
-                raise GivenError(f"a probability strictly between 0 and 1 is needed, not {value}: its logarithm is taken", path)
+                raise GivenError(
+                    f"a probability strictly between 0 and 1 is needed, not {value}: its logarithm is taken", path
+                )
     if name in ("cross_entropy", "kl_divergence"):
         for key, rows in (("targets", batch.targets), (kind, batch.outputs)):
             if key != "logits":
@@ -166,7 +172,13 @@ def _domains(batch: Minibatch, kind: str) -> None:
 
 
 def _sum_to_one(key: str, rows: tuple[Any, ...]) -> None:
-    listed = rows if isinstance(rows[0], tuple) else (rows,) if key != "targets" or len(rows) > 1 and not _classes(rows) else ()
+    listed = (
+        rows
+        if isinstance(rows[0], tuple)
+        else (rows,)
+        if key != "targets" or (len(rows) > 1 and not _classes(rows))
+        else ()
+    )
     for k, row in enumerate(listed):
         if sum(row) != 1:
             path = ("given", key, k) if isinstance(rows[0], tuple) else ("given", key)

@@ -8,7 +8,18 @@ from typing import Any
 from sympy import Expr, Gt, Integer, Mul, Poly, Symbol, cancel, expand, fraction, together
 
 from derive.algebra.nodes import Factors, Partial, Quotient, Terms
-from derive.algebra.sums import Centred, by_linearity, centre, data_in, derivative, in_components, mean_of, sizes_of, summand, unfolded
+from derive.algebra.sums import (
+    Centred,
+    by_linearity,
+    centre,
+    data_in,
+    derivative,
+    in_components,
+    mean_of,
+    sizes_of,
+    summand,
+    unfolded,
+)
 from derive.derivation import Answer, Derivation, Equal, Holds, IsMinimum, Section, Work, rule
 from derive.errors import GivenError, NotDerivable
 from derive.problem.types import Formula, SymbolNames
@@ -27,7 +38,9 @@ MULTIPLY_OUT = rule("multiply out the centred sum", "multiply out")
 MEANS_CANCEL = rule("means cancel", "each sum is its mean times the number (or weight) of its terms")
 CENTRED = rule("centred sums", "so numerator and denominator are centred sums")
 SECOND = rule("second derivative", "differentiate once more")
-DETERMINANT = rule("determinant of second derivatives", "the determinant of the second derivatives, again with a centred sum")
+DETERMINANT = rule(
+    "determinant of second derivatives", "the determinant of the second derivatives, again with a centred sum"
+)
 POSITIVE = rule("positive", "positive, unless the data do not vary")
 MINIMUM = rule("it is the minimum", "the second derivatives are positive definite, so this is the minimum")
 
@@ -43,7 +56,12 @@ class Minimise:
     def derive(self, given: Any) -> Derivation:
         problem = Quadratic(given, self.objective, tuple(self.over))
         solution = problem.solution
-        sections = [objective_section(problem), gradient_section(problem), normal_section(problem), *solving_sections(problem)]
+        sections = [
+            objective_section(problem),
+            gradient_section(problem),
+            normal_section(problem),
+            *solving_sections(problem),
+        ]
         sections.append(second_section(problem))
         answers = tuple(_answer(problem, symbol, solution[symbol]) for symbol in problem.over)
         return Derivation("The minimum in closed form", tuple(sections), answers)
@@ -56,7 +74,9 @@ class Quadratic:
         self.given, self.objective, self.over = given, objective, over
         for symbol in over:
             if not isinstance(symbol, Symbol) or symbol in {s for s, _ in given.define}:
-                raise GivenError(f"'{symbol}' is no scalar parameter; declare it as scalar under 'symbols'", ("given", "symbols"))
+                raise GivenError(
+                    f"'{symbol}' is no scalar parameter; declare it as scalar under 'symbols'", ("given", "symbols")
+                )
         written = unfolded(objective, given.define)
         if getattr(written, "shape", None) is not None:
             raise GivenError("an objective is one number, such as sum((y - y_hat)**2)", ("given", "define"))
@@ -75,12 +95,20 @@ class Quadratic:
         try:
             poly = Poly(flat, *self.over)
         except Exception:
-            raise NotDerivable("the parameters do not enter as a polynomial, so there is no closed form by linear equations") from None
+            raise NotDerivable(
+                "the parameters do not enter as a polynomial, so there is no closed form by linear equations"
+            ) from None
         if poly.total_degree() > 1:
-            raise NotDerivable("the gradient is not linear in the parameters, so there is no closed form by linear equations")
+            raise NotDerivable(
+                "the gradient is not linear in the parameters, so there is no closed form by linear equations"
+            )
         _, below = fraction(together(flat))
         whole = expand(cancel(together(flat) * below))
-        content = Poly(whole, *sorted(whole.free_symbols | whole.atoms(*ATOMS), key=str)).content() if whole != 0 else Integer(1)
+        content = (
+            Poly(whole, *sorted(whole.free_symbols | whole.atoms(*ATOMS), key=str)).content()
+            if whole != 0
+            else Integer(1)
+        )
         factor = -content / below
         reduced = Poly(expand(cancel(together(flat) / factor)), *self.over)
         coefficients = {symbol: expand(-reduced.coeff_monomial(symbol)) for symbol in self.over}
@@ -123,9 +151,10 @@ class Quadratic:
 
     def _domains(self) -> tuple[tuple[Any, str], ...]:
         declared = dict(self.given.domains)
-        return tuple((symbol, declared.get(symbol, "")) for symbol in sorted(data_in(unfolded(self.objective, self.given.define)), key=str)) + tuple(
-            (symbol, domain) for symbol, domain in self.given.domains if isinstance(symbol, Symbol)
-        )
+        return tuple(
+            (symbol, declared.get(symbol, ""))
+            for symbol in sorted(data_in(unfolded(self.objective, self.given.define)), key=str)
+        ) + tuple((symbol, domain) for symbol, domain in self.given.domains if isinstance(symbol, Symbol))
 
 
 def _atoms() -> tuple[type, ...]:
@@ -221,7 +250,11 @@ def _solve_two(problem: Quadratic) -> list[Section]:
     _, coefficients, right = problem.linear[second]
     work = Work("Solution", problem.solved)
     below, beside = coefficients[second], coefficients[first]
-    eliminated = Quotient(Terms(right, Factors(Integer(-1), first, _grouped(beside))), _grouped(below)) if beside != 0 else Quotient(right, below)
+    eliminated = (
+        Quotient(Terms(right, Factors(Integer(-1), first, _grouped(beside))), _grouped(below))
+        if beside != 0
+        else Quotient(right, below)
+    )
     work.equal(second, eliminated, why=SOLVE_ONE, about=(second,), result=False)
     means = _as_mean(problem, right, below), _as_mean(problem, beside, below)
     if None not in means:

@@ -123,7 +123,10 @@ class Net:
         if loss is None:
             raise GivenError("a loss is needed here, such as 'loss: mse'", ("given",))
         if loss.name not in ACCEPTED:
-            raise GivenError(f"the loss '{loss.name}' does not go with a network yet; use {', '.join(sorted(ACCEPTED))}", ("given", "loss"))
+            raise GivenError(
+                f"the loss '{loss.name}' does not go with a network yet; use {', '.join(sorted(ACCEPTED))}",
+                ("given", "loss"),
+            )
         if getattr(loss, "reduction", "mean") not in ("mean", "sum"):
             raise GivenError("backpropagation needs one number: use the reduction mean or sum", ("given", "loss"))
         needed = ACCEPTED[loss.name]

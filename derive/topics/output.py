@@ -12,8 +12,8 @@ from derive.algebra.nodes import Numeral, plain
 from derive.algebra.numbers import as_matrix, numeral, numerals
 from derive.derivation import Answer, Derivation, Equal, Section, Work, rule
 from derive.errors import GivenError
-from derive.topics.planes import Plane, plane_of
 from derive.topics.output_shape import axis_value
+from derive.topics.planes import Plane, plane_of
 from derive.topics.registry import questions
 from derive.worlds import LayerRun
 
@@ -34,10 +34,15 @@ class Output:
         rows, columns = arrays[0].shape
         plane = plane_of(_Sized(given.layer, (Integer(rows), Integer(columns))))
         if plane.is_convolution:
-            raise GivenError("this question shows pooling; a convolution has no numbers for its filters here", ("given", "layer"))
+            raise GivenError(
+                "this question shows pooling; a convolution has no numbers for its filters here", ("given", "layer")
+            )
         if plane.padding != (0, 0):
             raise GivenError("pooling by hand is shown without padding", ("given", "layer"))
-        names = [(MatrixSymbol(f"X{_index(k, arrays)}", rows, columns), _output_symbol(plane, k, arrays)) for k in range(len(arrays))]
+        names = [
+            (MatrixSymbol(f"X{_index(k, arrays)}", rows, columns), _output_symbol(plane, k, arrays))
+            for k in range(len(arrays))
+        ]
         observed: list[tuple[Any, tuple[Any, ...]]] = []
         for k, (x, y) in enumerate(names):
             observed += [(x, ("input", k)), (y, ("output", k))]
@@ -68,7 +73,10 @@ def arrays_of(given: Any) -> list[ImmutableDenseMatrix]:
     while isinstance(inner, tuple):
         depth, inner = depth + 1, inner[0]
     if depth not in (2, 3):
-        raise GivenError("a matrix of numbers is needed here, or a list of matrices of one size", ("given", "input") if depth else ("given",))
+        raise GivenError(
+            "a matrix of numbers is needed here, or a list of matrices of one size",
+            ("given", "input") if depth else ("given",),
+        )
     return [as_matrix(matrix) for matrix in (value if depth == 3 else (value,))]
 
 

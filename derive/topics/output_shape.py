@@ -13,7 +13,9 @@ from derive.topics.planes import AXES, Plane, plane_of
 from derive.topics.registry import questions
 from derive.worlds import LayerRun
 
-FORMULA = rule("output size", "places where the kernel fits: the room that is left, in steps of the stride, and the first place")
+FORMULA = rule(
+    "output size", "places where the kernel fits: the room that is left, in steps of the stride, and the first place"
+)
 SAME = rule("same padding", "'same' padding keeps the size")
 INSERT = rule("insert sizes", "insert the sizes")
 COMPUTE = rule("compute the size", "compute")
@@ -55,12 +57,21 @@ def world_of(plane: Plane, layout: str) -> LayerRun:
 def names(axis: int) -> dict[str, Symbol]:
     """The symbols of an axis: H_in, H_out, K_H, P_H, S_H, D_H."""
     letter = AXES[axis][0]
-    return {"in": Symbol(f"{letter}_in"), "out": Symbol(f"{letter}_out"), **{k: Symbol(f"{k}_{letter}") for k in "KPSD"}}
+    return {
+        "in": Symbol(f"{letter}_in"),
+        "out": Symbol(f"{letter}_out"),
+        **{k: Symbol(f"{k}_{letter}") for k in "KPSD"},
+    }
 
 
 def numbers(plane: Plane, axis: int) -> dict[Symbol, int]:
     n, layer = names(axis), plane.layer
-    known = {n["in"]: plane.sizes[axis + 1], n["K"]: layer.kernel[axis], n["S"]: plane.stride[axis], n["D"]: layer.dilation[axis]}
+    known = {
+        n["in"]: plane.sizes[axis + 1],
+        n["K"]: layer.kernel[axis],
+        n["S"]: plane.stride[axis],
+        n["D"]: layer.dilation[axis],
+    }
     return known if plane.is_same else {**known, n["P"]: plane.padding[axis]}
 
 
@@ -72,7 +83,8 @@ def size_formula(size: Any, k: Any, p: Any, s: Any, d: Any, dilated: bool) -> An
 
 def axis_formula(plane: Plane, axis: int, symbols: dict[str, Any]) -> Any:
     dilated = plane.layer.dilation[axis] != 1
-    return size_formula(*(symbols[key] for key in ("in", "K", "P", "S", "D")), dilated)
+    size, k, p, s, d = (symbols[key] for key in ("in", "K", "P", "S", "D"))
+    return size_formula(size, k, p, s, d, dilated)
 
 
 def axis_value(plane: Plane, axis: int) -> int:
@@ -93,7 +105,9 @@ def axis_section(plane: Plane, world: LayerRun, axis: int) -> Section:
         work.equal(n["in"], Integer(plane.sizes[axis + 1]), why=INSERT, result=True)
         return work.section()
     formula = axis_formula(plane, axis, n)
-    inserted = axis_formula(plane, axis, {key: Numeral(numbers(plane, axis)[n[key]]) for key in ("in", "K", "P", "S", "D")})
+    inserted = axis_formula(
+        plane, axis, {key: Numeral(numbers(plane, axis)[n[key]]) for key in ("in", "K", "P", "S", "D")}
+    )
     work.equal(n["out"], formula, why=FORMULA)
     work.equal(formula, inserted, why=INSERT)
     work.equal(inserted, Integer(axis_value(plane, axis)), why=COMPUTE, result=True)

@@ -66,7 +66,9 @@ def network_count(net: Net) -> Derivation:
     _total(last, N, each, counts)
     last.claim(HasCount(world, N_W, (Integer(weights),)), rule("weights alone", "of these, weights"))
     last.claim(HasCount(world, N_B, (Integer(biases),)), rule("biases alone", "and biases"))
-    return Derivation("Number of parameters", (work.section(), last.section()), _answers(world, sum(counts), weights, biases))
+    return Derivation(
+        "Number of parameters", (work.section(), last.section()), _answers(world, sum(counts), weights, biases)
+    )
 
 
 def _total(work: Work, symbol: Symbol, each: list[Symbol], counts: list[int]) -> None:
@@ -93,7 +95,12 @@ def layer_count(plane: Plane) -> Derivation:
     known: dict[Symbol, int] = {}
     if plane.is_convolution:
         known = {F: layer.filters, C: plane.sizes[0], K_H: layer.kernel[0], K_W: layer.kernel[1], G: layer.groups}
-    observed = [(N, ("parameters",)), (N_W, ("weights",)), (N_B, ("biases",)), *[(s, ("given", v)) for s, v in known.items()]]
+    observed = [
+        (N, ("parameters",)),
+        (N_W, ("weights",)),
+        (N_B, ("biases",)),
+        *[(s, ("given", v)) for s, v in known.items()],
+    ]
     world = LayerRun(layer, plane.sizes, None, tuple(observed))
     work = Work("", world)
     if not plane.is_convolution:
@@ -106,14 +113,23 @@ def layer_count(plane: Plane) -> Derivation:
 
     count = int(plain(weights(lambda s: Integer(known[s]))))
     biases = layer.filters if layer.bias else 0
-    _count(work, N_W, weights(lambda s: s), weights(lambda s: Numeral(known[s])), count, FILTER if layer.groups == 1 else GROUPED)
+    _count(
+        work,
+        N_W,
+        weights(lambda s: s),
+        weights(lambda s: Numeral(known[s])),
+        count,
+        FILTER if layer.groups == 1 else GROUPED,
+    )
     if layer.bias:
         _count(work, N_B, F, Numeral(layer.filters), biases, FILTER_BIAS)
     work.claim(HasCount(world, N, (Terms(N_W, N_B) if layer.bias else N_W,)), ADD)
     sums = Terms(Numeral(count), Numeral(biases)) if layer.bias else Numeral(count)
     work.equal(Terms(N_W, N_B) if layer.bias else N_W, sums, why=INSERT)
     work.equal(sums, Integer(count + biases), why=SUM, result=True)
-    return Derivation("Number of parameters", (Section("", tuple(work.steps)),), _answers(world, count + biases, count, biases))
+    return Derivation(
+        "Number of parameters", (Section("", tuple(work.steps)),), _answers(world, count + biases, count, biases)
+    )
 
 
 def _count(work: Work, symbol: Symbol, formula: Any, inserted: Any, value: int, why: Any) -> None:

@@ -46,13 +46,18 @@ def plane_of(given: Any, layout: str = "channels_first") -> Plane:
     if plane.is_same and (not plane.is_convolution or max(plane.stride) > 1):
         raise GivenError("'same' padding is for convolutions with stride 1", ("given", "layer"))
     if plane.is_convolution and (sizes[0] % layer.groups or layer.filters % layer.groups):
-        raise GivenError(f"{sizes[0]} channels and {layer.filters} filters do not split into {layer.groups} groups", ("given", "layer"))
+        raise GivenError(
+            f"{sizes[0]} channels and {layer.filters} filters do not split into {layer.groups} groups",
+            ("given", "layer"),
+        )
     if not plane.is_same:
         for axis, (_, name) in enumerate(AXES):
             room = sizes[axis + 1] + 2 * plane.padding[axis]
             reach = layer.dilation[axis] * (layer.kernel[axis] - 1) + 1
             if reach > room:
-                raise GivenError(f"a kernel that covers {reach} does not fit into a {name} of {room}", ("given", "layer"))
+                raise GivenError(
+                    f"a kernel that covers {reach} does not fit into a {name} of {room}", ("given", "layer")
+                )
             if not plane.is_convolution and 2 * plane.padding[axis] > layer.kernel[axis]:
                 raise GivenError("pooling pads by at most half of its kernel", ("given", "layer"))
     return plane
@@ -62,17 +67,24 @@ def _layer(given: Any) -> Any:
     if given.layer is None:
         raise GivenError("a layer is needed here, such as 'layer: {conv2d: {filters: 5, kernel: 3}}'", ("given",))
     if not hasattr(given.layer, "kernel"):
-        raise GivenError(f"this question is about convolution and pooling, not about '{given.layer.name}'", ("given", "layer"))
+        raise GivenError(
+            f"this question is about convolution and pooling, not about '{given.layer.name}'", ("given", "layer")
+        )
     return given.layer
 
 
 def _sizes(value: Any, layout: str) -> tuple[int, int, int]:
-    wrong = GivenError("the input's sizes are needed here, such as 'input: [3, 32, 32]' (channels, height, width) or [30, 40]", ("given", "input"))
+    wrong = GivenError(
+        "the input's sizes are needed here, such as 'input: [3, 32, 32]' (channels, height, width) or [30, 40]",
+        ("given", "input"),
+    )
     if value is None:
         raise GivenError(wrong.message, ("given",))
-    if not isinstance(value, tuple) or len(value) not in (2, 3) or any(isinstance(v, tuple) or not v.is_Integer or v < 1 for v in value):
+    if (
+        not isinstance(value, tuple)
+        or len(value) not in (2, 3)
+        or any(isinstance(v, tuple) or not v.is_Integer or v < 1 for v in value)
+    ):
         raise wrong
-    sizes = tuple(int(v) for v in value)
-    if len(sizes) == 2:
-        return (1, *sizes)
-    return sizes if layout == "channels_first" else (sizes[2], sizes[0], sizes[1])
+    a, b, c = (1, *map(int, value)) if len(value) == 2 else tuple(map(int, value))
+    return (c, a, b) if layout == "channels_last" and len(value) == 3 else (a, b, c)

@@ -7,8 +7,8 @@ from typing import Any
 
 from sympy import Integer, Symbol
 
-from derive.algebra.notation import as_written
 from derive.algebra.nodes import Numeral
+from derive.algebra.notation import as_written
 from derive.algebra.numbers import exact, numeral
 from derive.catalogue.optimisers.base import hyper, hyper_values
 from derive.derivation import Answer, Derivation, Equal, Section, Work, rule
@@ -30,7 +30,9 @@ class Update:
     def derive(self, given: Any) -> Derivation:
         optimiser = optimiser_of(given)
         if given.gradients is None or given.start is None:
-            raise GivenError("'gradients' (one for each step) and 'start' (the parameter before) are needed", ("given",))
+            raise GivenError(
+                "'gradients' (one for each step) and 'start' (the parameter before) are needed", ("given",)
+            )
         start = given.start if isinstance(given.start, tuple) else (given.start,)
         rows = [row if isinstance(row, tuple) else (row,) for row in _listed(given.gradients)]
         if any(len(row) != len(start) for row in rows):
@@ -48,16 +50,23 @@ def _listed(value: Any) -> tuple[Any, ...]:
 
 
 def _title(optimiser: Any) -> str:
-    return {"sgd": "stochastic gradient descent", "momentum": "gradient descent with momentum", "nesterov": "Nesterov's momentum"}.get(
-        optimiser.name, type(optimiser).__name__
-    )
+    return {
+        "sgd": "stochastic gradient descent",
+        "momentum": "gradient descent with momentum",
+        "nesterov": "Nesterov's momentum",
+    }.get(optimiser.name, type(optimiser).__name__)
 
 
 def rules_section(optimiser: Any) -> Section:
     """The optimiser's rules in symbols, checked on random runs."""
     observed: list[tuple[Any, tuple[Any, ...]]] = [(t, ("time",)), *hyper_tags(optimiser)]
     lines = optimiser.lines(names_at(t, t - 1), t)
-    for name in ("w", "g", *[s.name for s in optimiser.states], *[s.corrected for s in optimiser.states if s.corrected]):
+    for name in (
+        "w",
+        "g",
+        *[s.name for s in optimiser.states],
+        *[s.corrected for s in optimiser.states if s.corrected],
+    ):
         observed.append((at_time(name, t), ("state", name, "now")))
         if name != "g" and not name.endswith("_hat"):
             observed.append((at_time(name, t - 1), ("state", name, "before")))
@@ -101,7 +110,9 @@ def coordinate(optimiser: Any, gradients: list[Any], start: Any, number: int | N
 
 def _line(work: Work, symbol: Symbol, expr: Any, values: dict[Any, Any], result: bool) -> Any:
     known = {s: v for s, v in values.items() if expr.has(s)}
-    inserted = as_written(expr).xreplace({s: numeral(v) if s not in work_hyper(work) else Numeral(v) for s, v in known.items()})
+    inserted = as_written(expr).xreplace(
+        {s: numeral(v) if s not in work_hyper(work) else Numeral(v) for s, v in known.items()}
+    )
     value = exact(expr.xreplace(known))
     work.equal(symbol, inserted, why=INSERT)
     if inserted != numeral(value):

@@ -20,7 +20,9 @@ FLAT = rule("flat branch", "so its activation is flat there")
 NO_ERROR = rule("no error passes", "and no error passes through it")
 ROW = rule("gradient of an off unit", "nothing that feeds this unit gets a gradient: its row is zero")
 SILENT = rule("silent input", "input {0} of layer {1} is zero, so what leaves it gets no gradient")
-NO_TARGET_ERROR = rule("no error at all", "the error of this unit is zero: it predicts its target, or nothing comes back to it")
+NO_TARGET_ERROR = rule(
+    "no error at all", "the error of this unit is zero: it predicts its target, or nothing comes back to it"
+)
 
 
 @questions("vanishing")
@@ -80,4 +82,6 @@ def _zero_input(net: Net, unit: Unit, j: int, values: dict[Any, Any], work: Work
     work.equal(source, Integer(0), why=SILENT, about=(j + 1, unit.number))
     for i in range(unit.W.shape[0]):
         entry = MatrixElement(Gradient(net.L, unit.W), i, j)
-        work.equal(entry, Factors(MatrixElement(unit.delta, i, 0), source), Integer(0), why=SILENT, about=(j + 1, unit.number))
+        work.equal(
+            entry, Factors(MatrixElement(unit.delta, i, 0), source), Integer(0), why=SILENT, about=(j + 1, unit.number)
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +12,21 @@ from sympy.matrices.immutable import ImmutableDenseMatrix
 from derive.algebra.functions import sigmoid
 from derive.algebra.names import latex_name
 from derive.algebra.nodes import (
-    Factors, Gradient, Map, Mean, Numeral, Partial, Power, Rounded, Slot, Terms, Total, add, hadamard, matmul, transpose,
+    Factors,
+    Gradient,
+    Map,
+    Mean,
+    Numeral,
+    Partial,
+    Power,
+    Rounded,
+    Slot,
+    Terms,
+    Total,
+    add,
+    hadamard,
+    matmul,
+    transpose,
 )  # fmt: skip
 from derive.algebra.notation import latex, relation_between, text
 from derive.algebra.numbers import decimal_text, numeral, numerals
@@ -61,7 +74,11 @@ PAGE = [
     (Gradient(L, W1), r"\frac{\partial L}{\partial \bm{W}_{1}}", "dL/dW1"),
     (Partial(L, w1, w1), r"\frac{\partial^{2} L}{\partial w_{1}^{2}}", "d^2 L/(dw1 dw1)"),
     (MatrixElement(z1, 1, 0), "z_{1,2}", "z1[2]"),
-    (Total(Map((Slot(0) - Slot(1)) ** 2, y_hat, y)) / 2, r"\frac{1}{2} \left(\hat{y} - y\right)^{2}", "sum((y_hat - y)**2)/2"),
+    (
+        Total(Map((Slot(0) - Slot(1)) ** 2, y_hat, y)) / 2,
+        r"\frac{1}{2} \left(\hat{y} - y\right)^{2}",
+        "sum((y_hat - y)**2)/2",
+    ),
     (
         Sum((Indexed(X, i) - Mean(MatrixSymbol("x", N, 1))) ** 2, (i, 1, N)),
         r"\sum_{i=1}^{N} \left(x_{i} - \bar{x}\right)^{2}",
@@ -72,7 +89,11 @@ PAGE = [
     (sigmoid(w1) * (1 - sigmoid(w1)), r"\sigma\left(w_{1}\right) \left(1 - \sigma\left(w_{1}\right)\right)", None),
     (-(w1 * log(w0) + (1 - w1) * log(1 - w0)), None, None),
     (exp(-w1), "e^{-w_{1}}", "exp(-w1)"),
-    (ImmutableDenseMatrix([[Numeral(1), Numeral(Rational(1, 3))]]), r"\begin{bmatrix} 1 & \frac{1}{3} \end{bmatrix}", "[[1, 1/3]]"),
+    (
+        ImmutableDenseMatrix([[Numeral(1), Numeral(Rational(1, 3))]]),
+        r"\begin{bmatrix} 1 & \frac{1}{3} \end{bmatrix}",
+        "[[1, 1/3]]",
+    ),
 ]
 
 

@@ -65,7 +65,10 @@ def test_one_bad_problem_does_not_hide_the_good_ones(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("title: b\nask: [los]\n")
     (sheet,) = find([tmp_path], WORDS)
     assert [problem.id for problem in sheet.problems] == ["good"]
-    assert sorted("'gone'" in fault.message or "unknown question" in fault.message for fault in sheet.faults) == [True, True]
+    assert sorted("'gone'" in fault.message or "unknown question" in fault.message for fault in sheet.faults) == [
+        True,
+        True,
+    ]
 
 
 def test_questions_point_at_what_they_cannot_use(tmp_path: Path) -> None:
@@ -80,7 +83,9 @@ def test_questions_point_at_what_they_cannot_use(tmp_path: Path) -> None:
 
 def test_numbers_are_exact_and_answers_keep_their_digits(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
-    path.write_text("title: a\ngiven: {targets: [0.1, 1/3], outputs: [1e-3, 2]}\nask: [loss]\nexpect: {loss: {rounded: 1.50}}\n")
+    path.write_text(
+        "title: a\ngiven: {targets: [0.1, 1/3], outputs: [1e-3, 2]}\nask: [loss]\nexpect: {loss: {rounded: 1.50}}\n"
+    )
     problem = read_problem(path, WORDS)
     assert problem.given.targets == (Rational(1, 10), Rational(1, 3)) and problem.given.outputs[0] == Rational(1, 1000)
     (expected,) = problem.expect
@@ -104,7 +109,18 @@ def test_bombs_are_refused_in_a_tenth_of_a_second(text: str) -> None:
     assert perf_counter() - start < 0.1
 
 
-CARETS = ["1 + !sigmod!(x)", "x + !q!", "!x @ x!", "!A + x!", "x!^!2", "!x.shape!", "x / !0!", "!x[0]!", "exp(!lambda: 1!)", "sum(!x, x!)"]
+CARETS = [
+    "1 + !sigmod!(x)",
+    "x + !q!",
+    "!x @ x!",
+    "!A + x!",
+    "x!^!2",
+    "!x.shape!",
+    "x / !0!",
+    "!x[0]!",
+    "exp(!lambda: 1!)",
+    "sum(!x, x!)",
+]
 
 
 @pytest.mark.parametrize("marked", CARETS)

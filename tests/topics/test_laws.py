@@ -40,7 +40,10 @@ def refuted(derivation) -> list[str]:
 
 
 def floats(values) -> torch.Tensor:
-    return torch.tensor([[float(v) for v in row] if isinstance(row, tuple) else float(row) for row in values for row in [row]], dtype=torch.float64)
+    return torch.tensor(
+        [[float(v) for v in row] if isinstance(row, tuple) else float(row) for row in values for row in [row]],
+        dtype=torch.float64,
+    )
 
 
 ELEMENTWISE = {
@@ -83,9 +86,15 @@ def test_an_error_on_the_threshold_is_quadratic() -> None:
     [
         ({"targets": (Rational(1),), "loss": "mse"}, "needs exactly one of 'outputs'"),
         ({"targets": (Rational(1),), "outputs": (Rational(1), Rational(2)), "loss": "mse"}, "1 targets for 2 outputs"),
-        ({"targets": (Rational(1),), "probabilities": (Rational(1),), "loss": "binary_cross_entropy"}, "strictly between 0 and 1"),
+        (
+            {"targets": (Rational(1),), "probabilities": (Rational(1),), "loss": "binary_cross_entropy"},
+            "strictly between 0 and 1",
+        ),
         ({"targets": (Rational(2),), "outputs": (Rational(1),), "loss": "hinge"}, "is -1 or 1, not 2"),
-        ({"targets": (Rational(3),), "probabilities": ((Rational(1, 2), Rational(1, 2)),), "loss": "cross_entropy"}, "class 3 is not one of"),
+        (
+            {"targets": (Rational(3),), "probabilities": ((Rational(1, 2), Rational(1, 2)),), "loss": "cross_entropy"},
+            "class 3 is not one of",
+        ),
     ],
 )
 def test_a_minibatch_that_does_not_fit_is_refused(given_, message) -> None:
@@ -109,7 +118,12 @@ def test_closed_forms_hold_for_every_state(name: str) -> None:
 
 
 @QUICK
-@given(beta=st.integers(0, 19), mean=numbers, second=st.integers(10, 20), at=st.lists(st.integers(1, 60), min_size=1, max_size=3, unique=True))
+@given(
+    beta=st.integers(0, 19),
+    mean=numbers,
+    second=st.integers(10, 20),
+    at=st.lists(st.integers(1, 60), min_size=1, max_size=3, unique=True),
+)
 def test_expectations_for_any_beta_mean_and_time(beta, mean, second, at) -> None:
     optimiser = optimisers["adam"](beta1=Rational(beta, 20), beta2=Rational(beta, 20))
     process = GradientProcess(mean, Rational(second), True)
@@ -157,7 +171,9 @@ def objective(text: str, *over: str) -> Minimise:
     from derive.algebra.formula import parse_formula
     from derive.problem.read import _symbol
 
-    symbols = {n: _symbol(n, "vector", ["N"]) for n in ("x", "y", "u")} | {n: _symbol(n, "scalar", []) for n in ("a", "b", "c")}
+    symbols = {n: _symbol(n, "vector", ["N"]) for n in ("x", "y", "u")} | {
+        n: _symbol(n, "scalar", []) for n in ("a", "b", "c")
+    }
     return Minimise(parse_formula(text, symbols), tuple(symbols[n] for n in over))
 
 
@@ -172,7 +188,9 @@ def test_quadratic_objectives_of_any_form(text: str, over: str) -> None:
     assert not refuted(objective(text, *over.split()).derive(Given()))
 
 
-@pytest.mark.parametrize("text", ["sum((y - a*x)**4)", "sum(exp(a*x) - y)", "sum(log(1 + exp(a*x)))", "sum(abs(y - a*x))"])
+@pytest.mark.parametrize(
+    "text", ["sum((y - a*x)**4)", "sum(exp(a*x) - y)", "sum(log(1 + exp(a*x)))", "sum(abs(y - a*x))"]
+)
 def test_what_is_not_quadratic_is_refused_honestly(text: str) -> None:
     with pytest.raises(NotDerivable):
         objective(text, "a").derive(Given())
@@ -192,5 +210,3 @@ def test_the_closed_form_is_what_lstsq_finds() -> None:
     theirs = torch.linalg.lstsq(torch.cat([x, torch.ones_like(x)], 1), y).solution.reshape(-1)
     ours = torch.stack([evaluate(answer.value, Bindings(values, "")) for answer in answers])
     assert torch.allclose(ours, theirs, rtol=1e-12, atol=1e-12)
-
-
