@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from sympy import Dummy, Expr, Piecewise, Poly, cancel, exp, factor, fraction, resultant, roots, together
 
@@ -28,7 +28,7 @@ class LocalDerivative:
 
 def local_derivative(function: type[TableFunction]) -> LocalDerivative:
     """The derivative of a function of the table in its first argument."""
-    known: LocalDerivative = _local_derivative(function)
+    known: LocalDerivative = _local_derivative(cast(Any, function))
     return known
 
 

@@ -192,10 +192,13 @@ class _Printer(LatexPrinter):
             return self.strength(expr[0, 0])
         if isinstance(expr, nodes.Map) and expr.body.has(Piecewise):
             return ATOM
-        if isinstance(expr, nodes.Map): if isinstance(expr.body, Function) else self.strength(expr.body)
+        if isinstance(expr, nodes.Map):
+            return ATOM if isinstance(expr.body, Function) else self.strength(expr.body)
         if isinstance(expr, Add | nodes.Terms | MatAdd | Relational) or leads_with_minus(expr):
             return SUM
-        if isinstance(expr, Mul | nodes.Factors | MatMul | Sum | nodes.Total | nodes.Partial) or getattr(expr, "is_Piecewise", False):
+        if isinstance(expr, Mul | nodes.Factors | MatMul | Sum | nodes.Total | nodes.Partial) or getattr(
+            expr, "is_Piecewise", False
+        ):
             return PRODUCT
         if isinstance(expr, nodes.Mean) and not isinstance(expr.array, MatrixSymbol):
             return PRODUCT
@@ -203,7 +206,9 @@ class _Printer(LatexPrinter):
             return PRODUCT
         if isinstance(expr, nodes.Quotient | nodes.Gradient):
             return PRODUCT
-        if isinstance(expr, Pow | nodes.Power | Transpose) or (isinstance(expr, Function) and expr.func.__name__ == "exp"):
+        if isinstance(expr, Pow | nodes.Power | Transpose) or (
+            isinstance(expr, Function) and expr.func.__name__ == "exp"
+        ):
             return POWER
         return ATOM
 
@@ -224,7 +229,9 @@ class _Printer(LatexPrinter):
     def _print_Add(self, expr: Add, order: Any = None) -> str:
         terms = positive_first(expr.as_ordered_terms() if not expr.has(nodes.Written) else expr.args)
         if expr.has(log):
-            terms = sorted(terms, key=lambda term: (leads_with_minus(term) != leads_with_minus(terms[0]), len(str(term))))
+            terms = sorted(
+                terms, key=lambda term: (leads_with_minus(term) != leads_with_minus(terms[0]), len(str(term)))
+            )
         if all(map(leads_with_minus, terms)) and not expr.has(nodes.Written):
             return "-" + self.wrap(self.join_terms([-term for term in terms]))
         return self.join_terms(terms)
@@ -265,8 +272,10 @@ class _Printer(LatexPrinter):
             if not printed:
                 printed = piece
                 continue
-            dotted: Any = piece[:1].isdigit() or (printed[-1:].isdigit() and re.match(r"\\left\((-?\d|\\left\|)", piece)) or (
-                piece.startswith(r"\frac") and printed[-1:].isdigit()
+            dotted: Any = (
+                piece[:1].isdigit()
+                or (printed[-1:].isdigit() and re.match(r"\\left\((-?\d|\\left\|)", piece))
+                or (piece.startswith(r"\frac") and printed[-1:].isdigit())
             )
             dotted = dotted or isinstance(factor, nodes.Numeral)
             dotted = dotted or (isinstance(listed[k - 1], nodes.Numeral) and isinstance(factor, Function))
@@ -281,7 +290,9 @@ class _Printer(LatexPrinter):
         top, bottom = fraction(rest, exact=True) if not expr.has(nodes.Written) else (rest, Integer(1))
         factors = ordered_factors(Mul.make_args(top))
         if bottom != 1:
-            above = [f for f in ([Integer(coefficient.p)] if coefficient.p != 1 else []) + factors if f != 1] or [Integer(1)]
+            above = [f for f in ([Integer(coefficient.p)] if coefficient.p != 1 else []) + factors if f != 1] or [
+                Integer(1)
+            ]
             below = ([Integer(coefficient.q)] if coefficient.q != 1 else []) + ordered_factors(Mul.make_args(bottom))
             return rf"\frac{{{self.product(above)}}}{{{self.product(below)}}}"
         lead = [] if coefficient == 1 else [coefficient]
@@ -318,7 +329,9 @@ class _Printer(LatexPrinter):
         return rf"\left\lfloor{self._print(expr.args[0])}\right\rfloor"
 
     def _print_Sum(self, expr: Sum) -> str:
-        limits = "".join(rf"\sum_{{{self._print(i)}={self._print(a)}}}^{{{self._print(b)}}} " for i, a, b in expr.limits)
+        limits = "".join(
+            rf"\sum_{{{self._print(i)}={self._print(a)}}}^{{{self._print(b)}}} " for i, a, b in expr.limits
+        )
         return limits + self.bracket(expr.function, PRODUCT)
 
     # functions
@@ -421,7 +434,11 @@ class _Printer(LatexPrinter):
 def component(array: Any, index: Any) -> Expr:
     """The entry of a column at a symbolic index, pushed inwards as far as it is entrywise."""
     if isinstance(array, MatrixSymbol):
-        return MatrixElement(array, Integer(0), Integer(0)) if array.shape == (1, 1) else Indexed(IndexedBase(array.name), index)
+        return (
+            MatrixElement(array, Integer(0), Integer(0))
+            if array.shape == (1, 1)
+            else Indexed(IndexedBase(array.name), index)
+        )
     if isinstance(array, MatAdd):
         return Add(*[component(arg, index) for arg in array.args])
     if isinstance(array, nodes.Map):
@@ -450,7 +467,9 @@ def signed_terms(expr: Any) -> tuple[str, list[str], str]:
         return "", [printer._print(expr)], ""
     args = list(expr.args)
     if not isinstance(expr, nodes.Terms):
-        args = positive_first(expr.as_ordered_terms() if isinstance(expr, Add) and not expr.has(nodes.Written) else args)
+        args = positive_first(
+            expr.as_ordered_terms() if isinstance(expr, Add) and not expr.has(nodes.Written) else args
+        )
     first, *rest = args
     pieces = [printer.join_terms([first])]
     for term in rest:

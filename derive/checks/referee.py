@@ -163,8 +163,10 @@ def check_equal(claim: Equal, seed: int = 0) -> Verdict:
     numbers = [plain(side) for side in claim.sides]
     if all(isinstance(n, Rational) for n in numbers) and not any(slack(side).any() for side in claim.sides):
         wrong = [n for n in numbers if n != numbers[0]]
-        detail = f"{numbers[0]} is not {wrong[0]}" if wrong else ""
-        return Verdict(not wrong, "in exact arithmetic, and in torch", 1, 0.0 if not wrong else float("inf"), detail)
+        if wrong:
+            return Verdict(False, "in exact arithmetic", 1, float("inf"), f"{numbers[0]} is not {wrong[0]}")
+        verdict = compare(claim.sides[1:], Formulas(), seed, lambda b: evaluate(claim.sides[0], b))
+        return replace(verdict, method="computed in torch, and in exact arithmetic")
     verdict = compare(claim.sides[1:], claim.world, seed, lambda b: evaluate(claim.sides[0], b), (claim.sides[0],))
     if verdict.passed and exactly_equal(claim.sides):
         return replace(verdict, method=f"{verdict.method}; and exactly by SymPy")
@@ -197,8 +199,8 @@ def check_gradient(claim: IsGradient, seed: int = 0) -> Verdict:
 def check_relation(claim: Holds, seed: int = 0) -> Verdict:
     """The relation at every point; between rational numbers also exactly."""
     exactly = plain(claim.relation)
-    if exactly is not None and getattr(exactly, "is_Boolean", False) and exactly in (True, False):
-        return Verdict(bool(exactly), "in exact arithmetic", 1, 0.0, "" if exactly else "the relation is false")
+    if exactly == False:  # noqa: E712  a relation of SymPy is no bool
+        return Verdict(False, "in exact arithmetic", 1, float("inf"), "the relation is false")
     count, method = 0, ""
     for bindings in points(claim.world, [claim.relation], seed):
         count, method = count + 1, bindings.method

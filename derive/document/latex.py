@@ -81,7 +81,10 @@ def _subtitle(document: Document) -> Tex:
 def _summary(document: Document) -> Tex:
     passed, total = document.counts
     if passed == total:
-        words = f"Each of the {total} claims of these solutions was checked by PyTorch, along a road that shares no code with the derivation."
+        words = (
+            f"Each of the {total} claims of these solutions was checked by PyTorch, along a road that shares no code "
+            "with the derivation."
+        )
     else:
         words = f"{passed} of {total} claims held when PyTorch checked them. The others are marked, and are not to be trusted."
     return escaped(f"{words} The error is the largest difference between the two, relative where values exceed one.")
@@ -351,6 +354,13 @@ def _error(error: float) -> Tex:
     return Tex(rf"${mantissa} \cdot 10^{{{int(exponent)}}}$")
 
 
+UNIT = r"circle,draw=ink,fill=unit,line width=0.5pt,minimum size=7.6mm,inner sep=0pt,font=\footnotesize"
+
+
+def _at(x: float, y: float) -> str:
+    return f"({x:.2f},{y:.2f})"
+
+
 def tikz(figure: NetworkFigure) -> Tex:
     """The drawing in TikZ."""
     lines = [r"\begin{tikzpicture}[x=1cm,y=1cm]"]
@@ -358,17 +368,13 @@ def tikz(figure: NetworkFigure) -> Tex:
         label = ""
         if edge.weight is not None:
             label = rf" node[pos={edge.place},fill=white,inner sep=1pt,font=\scriptsize,text=ink] {{${latex(edge.weight)}$}}"
-        lines.append(
-            rf"\draw[hair!85!black,line width=0.35pt] ({edge.start[0]:.2f},{edge.start[1]:.2f}) -- ({edge.end[0]:.2f},{edge.end[1]:.2f}){label};"
-        )
+        lines.append(rf"\draw[hair!85!black,line width=0.35pt] {_at(*edge.start)} -- {_at(*edge.end)}{label};")
     for unit in figure.units:
-        at = f"({unit.x:.2f},{unit.y:.2f})"
+        at = _at(unit.x, unit.y)
         if unit.label is None:
             lines.append(rf"\node[quiet] at {at} {{$\vdots$}};")
         else:
-            lines.append(
-                rf"\node[circle,draw=ink,fill=unit,line width=0.5pt,minimum size=7.6mm,inner sep=0pt,font=\footnotesize] at {at} {{${latex(unit.label)}$}};"
-            )
+            lines.append(rf"\node[{UNIT}] at {at} {{${latex(unit.label)}$}};")
     for x, y, name, activation in figure.captions:
         extra = rf"\\[-1pt]{{\color{{quiet}}\itshape {escaped(activation)}}}" if activation else ""
         lines.append(

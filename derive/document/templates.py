@@ -31,9 +31,9 @@ SIGNS = {
     "−": "--", "·": r"$\cdot$", "∈": r"$\in$", "√": r"$\surd$", "∂": r"$\partial$", "∑": r"$\sum$", "±": r"$\pm$",
     "…": r"\dots{}", "\u00a0": "~", "–": "--", "—": "---", "“": "``", "”": "''", "‘": "`", "’": "'", "•": r"$\bullet$",
 }  # fmt: skip
-GREEK = dict(
-    zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", ["alpha", "beta", "gamma", "delta", "varepsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "varphi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega"], strict=True)
-)  # fmt: skip
+GREEK_WORDS = """alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon varphi
+chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"""
+GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", GREEK_WORDS.split(), strict=True))
 
 
 def escaped(text: Any) -> Tex:

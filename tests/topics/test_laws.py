@@ -140,7 +140,8 @@ def test_a_gradient_that_is_not_stationary_is_refused() -> None:
 @QUICK
 @given(
     kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)), stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
-    padding=st.one_of(st.just("valid"), st.tuples(st.integers(0, 2), st.integers(0, 2))), dilation=st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    padding=st.one_of(st.just("valid"), st.tuples(st.integers(0, 2), st.integers(0, 2))),
+    dilation=st.tuples(st.integers(1, 2), st.integers(1, 2)),
     groups=st.sampled_from([1, 2]), sizes=st.tuples(st.sampled_from([2, 4]), st.integers(7, 12), st.integers(7, 12)),
     layout=st.sampled_from(["channels_first", "channels_last"]),
 )  # fmt: skip
@@ -181,7 +182,8 @@ def objective(text: str, *over: str) -> Minimise:
     "text,over",
     [
         ("sum((y - a*x - b)**2)", "a b"), ("mean((y - a*x)**2)", "a"), ("sum((y - a)**2) / 2", "a"),
-        ("sum((y - a*x - b*u)**2) + 3*a**2 + 3*b**2", "a b"), ("sum((y - a*x - b*u - c)**2)", "a b c"), ("sum((a*x - y)**2) + sum((a - u)**2)", "a"),
+        ("sum((y - a*x - b*u)**2) + 3*a**2 + 3*b**2", "a b"), ("sum((y - a*x - b*u - c)**2)", "a b c"),
+        ("sum((a*x - y)**2) + sum((a - u)**2)", "a"),
     ],
 )  # fmt: skip
 def test_quadratic_objectives_of_any_form(text: str, over: str) -> None:
