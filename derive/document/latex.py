@@ -104,7 +104,10 @@ def _problem_view(block: ProblemBlock) -> View:
         parts=[
             view(
                 heading=escaped(part.heading),
-                sections=[view(heading=escaped(s.heading), blocks=[_block(b) for b in s.blocks]) for s in part.sections],
+                sections=[
+                    view(heading=escaped(s.heading), remark=reason(s.remark), blocks=[_block(b) for b in s.blocks])
+                    for s in part.sections
+                ],
             )
             for part in block.parts
         ],

@@ -75,6 +75,7 @@ Block = Chain | SizeTable | RefutedAnswer | Failed
 class SectionBlock:
     heading: str
     blocks: tuple[Block, ...]
+    remark: Reason | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def _part(number: str, derivation: Derivation, report: Report) -> Part:
     sections = []
     for s, section in enumerate(derivation.sections, 1):
         steps = [(f"{number}.{s}.{k}", step) for k, step in enumerate(section.steps, 1)]
-        sections.append(SectionBlock(section.heading, tuple(_blocks(steps, report))))
+        sections.append(SectionBlock(section.heading, tuple(_blocks(steps, report)), section.remark))
     return Part(derivation.heading, tuple(sections))
 
 

@@ -30,6 +30,7 @@ def problem_text(block: ProblemBlock) -> str:
         lines += ["", part.heading, "-" * len(part.heading)]
         for section in part.sections:
             lines += ["", f"{section.heading}:"] if section.heading else []
+            lines += [f"    ({reason_text(section.remark)})"] if section.remark else []
             for item in section.blocks:
                 lines += _block(item)
     if block.key:

@@ -11,13 +11,14 @@ from sympy import Expr, Integer, Sum, Symbol, Tuple
 from derive.algebra.nodes import Expectation, Factors, Numeral, Power, Quotient, Terms, plain
 from derive.algebra.numbers import numeral
 from derive.catalogue.optimisers.base import State, hyper_values
-from derive.derivation import Answer, Derivation, Equal, HasMean, Section, Work, rule
+from derive.derivation import Answer, Derivation, Equal, HasMean, Reason, Section, Work, rule
 from derive.errors import GivenError
 from derive.topics.closed_form import unrolling
 from derive.topics.moments import G, M, at_time, entry, g, hyper_tags, i, optimiser_of, state_of, t
 from derive.topics.registry import questions
 from derive.worlds import MomentRun
 
+NAMES = rule("names of moments", "{0} is the mean of the gradient, {1} the mean of its square")
 LINEARITY = rule("linearity of the expectation", "the expectation of a sum is the sum of the expectations")
 STATIONARY = rule("stationary gradient", "the gradient is stationary: its moment is {0} at every step")
 REINDEX = rule("count backwards", "count from the last step backwards")
@@ -96,7 +97,7 @@ def symbolic_world(optimiser: Any, state: State) -> MomentRun:
 
 def symbolic(optimiser: Any, state: State, corrected: bool) -> Section:
     """E[s_t] by linearity, stationarity and the geometric series; then the corrected state."""
-    work = Work("In symbols", symbolic_world(optimiser, state))
+    work = Work("In symbols", symbolic_world(optimiser, state), Reason(NAMES, (G, M)))
     now, moment, a = at_time(state.name, t), moment_symbol(state), state.decay
     j = Symbol("j", integer=True, nonnegative=True)
     linear = _scaled(state.gain, Sum(a ** (t - i) * Expectation(entry(i) ** state.power), (i, 1, t)))

@@ -8,7 +8,7 @@ from typing import Any
 from sympy import Expr, Integer, Lt, Symbol, expand
 
 from derive.algebra.nodes import Factors, Numeral, Power, Terms, plain
-from derive.derivation import Answer, Derivation, HasCount, Holds, Section, Work, rule
+from derive.derivation import Answer, Derivation, HasCount, Holds, Reason, Section, Work, rule
 from derive.errors import GivenError
 from derive.topics.network import network_of
 from derive.topics.registry import questions
@@ -22,6 +22,10 @@ MORE_UNITS = rule("one unit more in each layer", "the count with one unit more i
 SIMPLIFY = rule("what remains", "what remains")
 INSERT = rule("insert depth and width", "insert the numbers")
 COMPUTE = rule("compute the growth", "compute")
+NAMES = rule(
+    "names of sizes and counts",
+    "{0} inputs, {1} outputs, and {2} layers of {3} units between them; {4} counts the weights, {5} weights and biases",
+)
 COMPARE = rule("compare the growth", "the larger one")
 WHAT = ("weights", "parameters")
 
@@ -112,7 +116,8 @@ def block_of(given: Any) -> Block:
 
 def count_section(block: Block, world: CountRun) -> Section:
     """The general counts."""
-    work = Work("In general", world)
+    about = (D_I, D_O, K, D, count_symbol("weights"), count_symbol("parameters"))
+    work = Work("In general", world, Reason(NAMES, about))
     for what in block.kinds:
         why = LAYERS if what == "weights" else BIASES
         work.claim(HasCount(world, count_symbol(what), (block.count(what, K, D),)), why, (K,), result=True)

@@ -188,9 +188,17 @@ def gradient_section(problem: Quadratic) -> Section:
 def _split_form(problem: Quadratic, symbol: Symbol) -> Any:
     """factor * (b - sum_k theta_k A_k)."""
     factor, coefficients, right = problem.linear[symbol]
-    terms = [*_terms(right), *[Factors(Integer(-1), t, _grouped(a)) for t, a in coefficients.items() if a != 0]]
+    terms = [
+        *_terms(right),
+        *[Factors(Integer(-1), *_times(t, a, problem.size)) for t, a in coefficients.items() if a != 0],
+    ]
     inner = Terms(*terms)
     return inner if factor == 1 else Factors(factor, inner)
+
+
+def _times(parameter: Symbol, coefficient: Expr, size: Expr) -> tuple[Any, Any]:
+    """N w, but w sum_i x_i."""
+    return (size, parameter) if coefficient == size else (parameter, _grouped(coefficient))
 
 
 def _terms(expr: Expr) -> list[Expr]:
@@ -207,7 +215,7 @@ def normal_section(problem: Quadratic) -> Section:
     work = Work("Normal equations", problem.solved)
     for symbol in problem.over:
         _, coefficients, right = problem.linear[symbol]
-        left = Terms(*[Factors(t, _grouped(a)) for t, a in coefficients.items() if a != 0])
+        left = Terms(*[Factors(*_times(t, a, problem.size)) for t, a in coefficients.items() if a != 0])
         work.equal(left, right, why=NORMAL, about=(symbol,))
     return work.section()
 

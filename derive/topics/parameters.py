@@ -8,7 +8,7 @@ from typing import Any
 from sympy import Integer, Symbol
 
 from derive.algebra.nodes import Factors, Numeral, Quotient, Terms, plain
-from derive.derivation import Answer, Derivation, HasCount, Section, Work, rule
+from derive.derivation import Answer, Derivation, HasCount, Reason, Section, Work, rule
 from derive.errors import GivenError
 from derive.topics.network import Net, network_of
 from derive.topics.planes import Plane, plane_of
@@ -23,6 +23,7 @@ SUM = rule("sum", "add")
 FILTER = rule("weights of a filter", "each filter has a weight for each entry of its window")
 GROUPED = rule("weights in groups", "a filter sees only the channels of its group")
 FILTER_BIAS = rule("bias of a filter", "each filter has one bias")
+NAMES = rule("names of counts", "{0} filters of height {1} and width {2} over {3} channels")
 INSERT = rule("insert the counts", "insert the numbers")
 NOTHING = rule("pooling has none", "pooling has nothing to learn")
 N, N_W, N_B = Symbol("N"), Symbol("N_w"), Symbol("N_b")
@@ -128,7 +129,9 @@ def layer_count(plane: Plane) -> Derivation:
     work.equal(Terms(N_W, N_B) if layer.bias else N_W, sums, why=INSERT)
     work.equal(sums, Integer(count + biases), why=SUM, result=True)
     return Derivation(
-        "Number of parameters", (Section("", tuple(work.steps)),), _answers(world, count + biases, count, biases)
+        "Number of parameters",
+        (Section("", tuple(work.steps), Reason(NAMES, (F, K_H, K_W, C))),),
+        _answers(world, count + biases, count, biases),
     )
 
 
