@@ -17,13 +17,15 @@ class Row:
     """One elementwise function: its definition in t (and parameters), how it is set, and its twin in torch.
 
     `latex` is the name on the page, `text` the name in plain text and in formulas; `parameters` maps each extra
-    parameter to its default; `kinks` are the points where it has no derivative; `torch` is called as twin(t, *parameters).
+    parameter to its default; `kinks` are the points where it has no derivative; `torch` is called as twin(t, *parameters),
+    `module`(*parameters) is the layer of torch.nn.
     """
 
     name: str
     latex: str
     definition: Callable[..., Expr]
     torch: str
+    module: str
     source: str
     parameters: tuple[tuple[str, Any], ...] = ()
     kinks: tuple[Any, ...] = ()
@@ -64,26 +66,35 @@ def _function(row: Row) -> type[TableFunction]:
     return TABLE[row.name]
 
 
-sigmoid = _function(Row("sigmoid", r"\sigma", lambda t: 1 / (1 + exp(-t)), "torch.sigmoid", "the logistic function"))
+sigmoid = _function(
+    Row("sigmoid", r"\sigma", lambda t: 1 / (1 + exp(-t)), "torch.sigmoid", "torch.nn.Sigmoid", "the logistic function")
+)
 tanh = _function(
-    Row("tanh", r"\tanh", lambda t: (exp(t) - exp(-t)) / (exp(t) + exp(-t)), "torch.tanh", "the hyperbolic tangent")
+    Row(
+        "tanh",
+        r"\tanh",
+        lambda t: (exp(t) - exp(-t)) / (exp(t) + exp(-t)),
+        "torch.tanh",
+        "torch.nn.Tanh",
+        "the hyperbolic tangent",
+    )
 )
 relu = _function(
     Row(
         "relu", r"\operatorname{ReLU}", lambda t: Piecewise((t, t > 0), (0, True)),
-        "torch.nn.functional.relu", "Nair and Hinton 2010", kinks=(0,),
+        "torch.nn.functional.relu", "torch.nn.ReLU", "Nair and Hinton 2010", kinks=(0,),
     )
 )  # fmt: skip
 leaky_relu = _function(
     Row(
         "leaky_relu", r"\operatorname{LReLU}", lambda t, slope: Piecewise((t, t > 0), (slope * t, True)),
-        "torch.nn.functional.leaky_relu", "Maas, Hannun and Ng 2013", (("slope", Rational(1, 100)),), kinks=(0,),
+        "torch.nn.functional.leaky_relu", "torch.nn.LeakyReLU", "Maas, Hannun and Ng 2013", (("slope", Rational(1, 100)),), kinks=(0,),
     )
 )  # fmt: skip
 elu = _function(
     Row(
         "elu", r"\operatorname{ELU}", lambda t, alpha: Piecewise((t, t > 0), (alpha * (exp(t) - 1), True)),
-        "torch.nn.functional.elu", "Clevert, Unterthiner and Hochreiter 2016", (("alpha", 1),), kinks=(0,),
+        "torch.nn.functional.elu", "torch.nn.ELU", "Clevert, Unterthiner and Hochreiter 2016", (("alpha", 1),), kinks=(0,),
     )
 )  # fmt: skip
 softplus = _function(
@@ -92,13 +103,14 @@ softplus = _function(
         r"\operatorname{softplus}",
         lambda t: log(1 + exp(t)),
         "torch.nn.functional.softplus",
+        "torch.nn.Softplus",
         "Dugas et al. 2000",
     )
 )
 gelu = _function(
     Row(
         "gelu", r"\operatorname{GELU}", lambda t: t * (1 + erf(t / sqrt(2))) / 2,
-        "torch.nn.functional.gelu", "Hendrycks and Gimpel 2016, the exact form",
+        "torch.nn.functional.gelu", "torch.nn.GELU", "Hendrycks and Gimpel 2016, the exact form",
     )
 )  # fmt: skip
 silu = _function(
@@ -107,10 +119,13 @@ silu = _function(
         r"\operatorname{SiLU}",
         lambda t: t * sigmoid(t),
         "torch.nn.functional.silu",
+        "torch.nn.SiLU",
         "Elfwing, Uchibe and Doya 2018",
     )
 )
-identity = _function(Row("identity", r"\operatorname{id}", lambda t: t, "torch.clone", "the linear unit"))
+identity = _function(
+    Row("identity", r"\operatorname{id}", lambda t: t, "torch.clone", "torch.nn.Identity", "the linear unit")
+)
 
 
 def argument() -> Symbol:

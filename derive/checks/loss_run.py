@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 
 from derive.checks.bindings import Bindings, exact_tensor, observe
-from derive.errors import Bug
+from derive.checks.twins import named
 from derive.worlds import LossRun
 
 
@@ -63,28 +64,23 @@ def _random(world: LossRun, generator: torch.Generator) -> tuple[torch.Tensor, t
 def loss_by_torch(
     loss: Any, output: torch.Tensor, target: torch.Tensor, reduction: str, outputs_are: str
 ) -> torch.Tensor:
-    """The loss as torch.nn.functional computes it."""
-    name = loss.name
-    if name == "mse":
-        return F.mse_loss(output, target, reduction=reduction)
-    if name == "mae":
-        return F.l1_loss(output, target, reduction=reduction)
-    if name == "huber":
-        return F.huber_loss(output, target, reduction=reduction, delta=float(loss.delta))
-    if name in ("binary_cross_entropy", "binary_cross_entropy_with_logits"):
-        function = F.binary_cross_entropy_with_logits if outputs_are == "logits" else F.binary_cross_entropy
-        return function(output, target, reduction=reduction)
-    if name == "hinge":
-        return F.margin_ranking_loss(output, torch.zeros_like(output), target, margin=1.0, reduction=reduction)
-    if name == "kl_divergence":
-        return F.kl_div(torch.log(output), target, reduction=reduction)
-    if name == "cross_entropy":
-        return _cross_entropy(output, target, reduction, outputs_are)
-    raise Bug(f"no twin for the loss {name}")
+    """The loss as torch.nn.functional computes it: its twin by name, or an adapter where torch's call differs."""
+    adapter = ADAPTERS.get((loss.name, outputs_are)) or ADAPTERS.get((loss.name, ""))
+    if adapter is not None:
+        return adapter(output, target, reduction)
+    settings = {key: float(value) for key, value in vars(loss).items() if key != "reduction"}
+    return named(loss.twin)(output, target, reduction=reduction, **settings)
 
 
-def _cross_entropy(output: torch.Tensor, target: torch.Tensor, reduction: str, outputs_are: str) -> torch.Tensor:
-    """From logits by cross_entropy; from probabilities, which softmax of their logarithms gives back, likewise."""
-    scores = output if outputs_are == "logits" else torch.log(output)
-    target = target.to(torch.int64) if target.ndim < scores.ndim else target
-    return F.cross_entropy(scores, target, reduction=reduction)
+def _class_indices(scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return target.to(torch.int64) if target.ndim < scores.ndim else target
+
+
+# Cross-entropy from probabilities p is that of the scores log p, for softmax gives p back; divergence takes log p too.
+ADAPTERS: dict[tuple[str, str], Callable[[torch.Tensor, torch.Tensor, str], torch.Tensor]] = {
+    ("binary_cross_entropy", "logits"): lambda z, y, r: F.binary_cross_entropy_with_logits(z, y, reduction=r),
+    ("cross_entropy", "logits"): lambda z, y, r: F.cross_entropy(z, _class_indices(z, y), reduction=r),
+    ("cross_entropy", ""): lambda p, y, r: F.cross_entropy(torch.log(p), _class_indices(p, y), reduction=r),
+    ("kl_divergence", ""): lambda p, y, r: F.kl_div(torch.log(p), y, reduction=r),
+    ("hinge", ""): lambda s, y, r: F.margin_ranking_loss(s, torch.zeros_like(s), y, margin=1.0, reduction=r),
+}

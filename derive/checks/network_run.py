@@ -8,22 +8,19 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from derive.algebra.functions import TABLE
 from derive.checks.bindings import Bindings, exact_tensor, observe
-from derive.errors import Bug
+from derive.checks.loss_run import loss_by_torch
+from derive.checks.twins import named
 from derive.worlds import NetworkRun
 
-ACTIVATIONS: dict[str, Any] = {
-    "identity": nn.Identity,
-    "sigmoid": nn.Sigmoid,
-    "tanh": nn.Tanh,
-    "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
-    "elu": nn.ELU,
-    "softplus": nn.Softplus,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "softmax": lambda: nn.Softmax(dim=1),
-}
+
+def activation_of(activation: Any) -> nn.Module:
+    """The activation's layer of torch.nn, by the name in its row; softmax over the entries of a row."""
+    if activation.name == "softmax":
+        return nn.Softmax(dim=1)
+    settings = [float(value) for _, value in activation.parameters]
+    return named(TABLE[activation.name].row.module)(*settings)
 
 
 @observe.register
@@ -69,8 +66,7 @@ def build(network: Any) -> tuple[list[nn.Linear], list[nn.Module]]:
     for layer in network.layers:
         for _ in range(layer.repeat):
             linears.append(nn.Linear(size, layer.units, bias=layer.bias, dtype=torch.float64))
-            settings = [float(value) for _, value in layer.activation.parameters]
-            activations.append(ACTIVATIONS[layer.activation.name](*settings))
+            activations.append(activation_of(layer.activation))
             size = layer.units
     return linears, activations
 
@@ -96,19 +92,11 @@ def _target(world: NetworkRun, output: torch.Tensor, random: torch.Generator) ->
 
 
 def loss_of(loss: Any, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """torch.nn.functional's loss of one example; cross-entropy from the probabilities that the network gives."""
-    reduction = loss.reduction
-    if loss.name == "mse":
-        return F.mse_loss(output, target, reduction=reduction)
-    if loss.name == "mae":
-        return F.l1_loss(output, target, reduction=reduction)
-    if loss.name == "huber":
-        return F.huber_loss(output, target, reduction=reduction, delta=float(loss.delta))
-    if loss.name == "binary_cross_entropy":
-        return F.binary_cross_entropy(output, target, reduction=reduction)
-    if loss.name == "cross_entropy":
-        return F.nll_loss(torch.log(output), target.argmax(1), reduction=reduction)
-    raise Bug(f"no twin for the loss {loss.name} of a network")
+    """torch.nn.functional's loss of one example; over classes from the probabilities that the network gives, as
+    `cross_entropy` would normalise them once more."""
+    if loss.on == "classes":
+        return F.nll_loss(torch.log(output), target.argmax(1), reduction=loss.reduction)
+    return loss_by_torch(loss, output, target, loss.reduction, "outputs")
 
 
 def _bind(bindings: Bindings, tags: dict[Any, Any], tag: Any, tensor: torch.Tensor, view: Any) -> None:

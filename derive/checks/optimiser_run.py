@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from itertools import product
 from typing import Any
 
@@ -10,59 +11,35 @@ from sympy import Symbol
 
 from derive.algebra.nodes import Expectation
 from derive.checks.bindings import Bindings, exact_tensor, observe
-from derive.errors import Bug
+from derive.checks.twins import named
 from derive.worlds import MomentRun, OptimiserRun
 
 Tensor = torch.Tensor
-STATES = {
-    "sgd": {},
-    "momentum": {"b": "momentum_buffer"},
-    "nesterov": {"b": "momentum_buffer"},
-    "adagrad": {"s": "sum"},
-    "rmsprop": {"v": "square_avg"},
-    "adam": {"m": "exp_avg", "v": "exp_avg_sq"},
-    "adamw": {"m": "exp_avg", "v": "exp_avg_sq"},
-}
 CORRECTED = {"m_hat": ("m", "beta1"), "v_hat": ("v", "beta2")}
 ENUMERATED = 8  # steps up to which all outcomes of independent draws are run
 
 
-def twin(name: str, settings: dict[str, float], parameter: Tensor) -> torch.optim.Optimizer:
-    """The optimiser of torch.optim with these settings."""
-    s, optim = settings, torch.optim
-    makers: dict[str, Any] = {
-        "sgd": lambda: optim.SGD([parameter], lr=s["learning_rate"]),
-        "momentum": lambda: optim.SGD([parameter], lr=s["learning_rate"], momentum=s["momentum"]),
-        "nesterov": lambda: optim.SGD([parameter], lr=s["learning_rate"], momentum=s["momentum"], nesterov=True),
-        "adagrad": lambda: optim.Adagrad([parameter], lr=s["learning_rate"], eps=s["epsilon"]),
-        "rmsprop": lambda: optim.RMSprop([parameter], lr=s["learning_rate"], alpha=s["decay"], eps=s["epsilon"]),
-        "adam": lambda: optim.Adam(
-            [parameter], lr=s["learning_rate"], betas=(s["beta1"], s["beta2"]), eps=s["epsilon"]
-        ),
-        "adamw": lambda: optim.AdamW(
-            [parameter],
-            lr=s["learning_rate"],
-            betas=(s["beta1"], s["beta2"]),
-            eps=s["epsilon"],
-            weight_decay=s["weight_decay"],
-        ),
-    }
-    if name not in makers:
-        raise Bug(f"no twin for the optimiser {name}")
-    return makers[name]()
+def twin(optimiser: Any, settings: dict[str, float], parameter: Tensor) -> torch.optim.Optimizer:
+    """The optimiser of torch.optim with these settings, by the names in its class."""
+    keywords: dict[str, Any] = dict(optimiser.twin.always)
+    for setting, keyword in optimiser.twin.keywords:
+        name, _, place = keyword.partition(".")
+        keywords[name] = (*keywords.get(name, ()), settings[setting]) if place else settings[setting]
+    return named(optimiser.twin.name)([parameter], **keywords)
 
 
-def run(name: str, settings: dict[str, float], gradients: list[Tensor], start: Tensor) -> list[dict[str, Tensor]]:
+def run(optimiser: Any, settings: dict[str, float], gradients: list[Tensor], start: Tensor) -> list[dict[str, Tensor]]:
     """The parameter 'w' and the states after each step, the start first; corrected states from torch's own."""
     parameter = torch.nn.Parameter(start.clone())
-    optimiser = twin(name, settings, parameter)
-    history = [{"w": start.clone(), **{state: torch.zeros_like(start) for state in STATES[name]}}]
+    stepper = twin(optimiser, settings, parameter)
+    states = {state.name: state.torch for state in optimiser.states}
+    history = [{"w": start.clone(), **{state: torch.zeros_like(start) for state in states}}]
     for t, gradient in enumerate(gradients, 1):
         parameter.grad = gradient.clone()
-        optimiser.step()
-        kept = optimiser.state[parameter]
+        stepper.step()
+        kept = stepper.state[parameter]
         record = {"w": parameter.detach().clone(), "g": gradient.clone()}
-        record.update({state: kept[key].clone() for state, key in STATES[name].items()})
+        record.update({state: kept[key].clone() for state, key in states.items()})
         for corrected, (state, beta) in CORRECTED.items():
             if state in record and beta in settings:
                 record[corrected] = record[state] / (1 - settings[beta] ** t)
@@ -72,7 +49,7 @@ def run(name: str, settings: dict[str, float], gradients: list[Tensor], start: T
 
 def _settings(optimiser: Any, random: torch.Generator | None) -> dict[str, float]:
     """The optimiser's hyper-parameters, or random ones."""
-    names = list(optimiser.__dataclass_fields__)
+    names = [f.name for f in fields(optimiser)]
     if random is None:
         return {name: float(getattr(optimiser, name)) for name in names}
     draws = torch.rand(len(names), generator=random, dtype=torch.float64)
@@ -90,8 +67,8 @@ def observe_optimiser(world: OptimiserRun, generator: torch.Generator) -> Bindin
     else:
         settings = _settings(world.optimiser, None)
         gradients, start = list(exact_tensor(world.gradients)), exact_tensor(world.start)
-    history = run(world.optimiser.name, settings, gradients, start)
-    bindings = Bindings({}, f"{_name(world.optimiser.name)} stepped")
+    history = run(world.optimiser, settings, gradients, start)
+    bindings = Bindings({}, f"{world.optimiser.twin.name} stepped")
     index: dict[Any, int] = {"now": len(gradients), "before": len(gradients) - 1}
     for symbol, (kind, *details) in world.observed:
         if kind == "hyper":
@@ -107,18 +84,6 @@ def observe_optimiser(world: OptimiserRun, generator: torch.Generator) -> Bindin
     return bindings
 
 
-def _name(name: str) -> str:
-    classes = {
-        "momentum": "SGD",
-        "nesterov": "SGD",
-        "sgd": "SGD",
-        "adagrad": "Adagrad",
-        "rmsprop": "RMSprop",
-        "adamw": "AdamW",
-    }
-    return f"torch.optim.{classes.get(name, 'Adam')}"
-
-
 @observe.register
 def observe_moments(world: MomentRun, generator: torch.Generator) -> Bindings:
     """Expectations over a gradient with two equally likely values: every outcome of independent draws is run up to
@@ -132,8 +97,8 @@ def observe_moments(world: MomentRun, generator: torch.Generator) -> Bindings:
     )
     spread = torch.sqrt(second - mean**2)
     steps = world.at or (int(torch.randint(1, 7, (), generator=generator)),)
-    bindings = Bindings({}, f"{_name(world.optimiser.name)} run over every outcome of a two-valued gradient")
-    means = {t: _expected(world.optimiser.name, settings, mean, spread, t) for t in steps}
+    bindings = Bindings({}, f"{world.optimiser.twin.name} run over every outcome of a two-valued gradient")
+    means = {t: _expected(world.optimiser, settings, mean, spread, t) for t in steps}
     for symbol, (kind, *details) in world.observed:
         if kind == "state":
             t = steps[0] if details[1] == "now" else details[1]
@@ -154,12 +119,14 @@ def _drawn(value: Any, generator: torch.Generator) -> Tensor:
     return exact_tensor(value) if value is not None else torch.randn((), generator=generator, dtype=torch.float64)
 
 
-def _expected(name: str, settings: dict[str, float], mean: Tensor, spread: Tensor, steps: int) -> dict[str, Tensor]:
+def _expected(
+    optimiser: Any, settings: dict[str, float], mean: Tensor, spread: Tensor, steps: int
+) -> dict[str, Tensor]:
     """The mean of every state over the outcomes."""
     if steps <= ENUMERATED:
         signs = torch.tensor(list(product((-1.0, 1.0), repeat=steps)), dtype=torch.float64).T
     else:
         signs = torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(steps, 1)
     gradients = list(mean + spread * signs)
-    last = run(name, settings, gradients, torch.zeros(signs.shape[1], dtype=torch.float64))[-1]
+    last = run(optimiser, settings, gradients, torch.zeros(signs.shape[1], dtype=torch.float64))[-1]
     return {state: values.mean() for state, values in last.items()}

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sympy import Expr, Piecewise, Symbol
+from sympy import Expr, Symbol
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra.functions import TABLE
 from derive.algebra.nodes import Map, Slot, Softmax, Total, add, matmul, prime
 from derive.algebra.numbers import as_matrix
+from derive.catalogue.registry import losses
 from derive.errors import GivenError
 from derive.worlds import NetworkRun
-
-PROBABILITIES = {"sigmoid", "softmax"}
 
 
 @dataclass(frozen=True)
@@ -122,17 +121,14 @@ class Net:
         loss = self.given.loss
         if loss is None:
             raise GivenError("a loss is needed here, such as 'loss: mse'", ("given",))
-        if loss.name not in ACCEPTED:
-            raise GivenError(
-                f"the loss '{loss.name}' does not go with a network yet; use {', '.join(sorted(ACCEPTED))}",
-                ("given", "loss"),
-            )
+        if loss.after is None:
+            names = ", ".join(sorted({cls.name for cls in known_losses() if cls.after is not None}))
+            raise GivenError(f"the loss '{loss.name}' does not go with a network; use {names}", ("given", "loss"))
         if getattr(loss, "reduction", "mean") not in ("mean", "sum"):
             raise GivenError("backpropagation needs one number: use the reduction mean or sum", ("given", "loss"))
-        needed = ACCEPTED[loss.name]
-        if needed is not None and self.units[-1].activation not in needed:
+        if loss.after and self.units[-1].activation not in loss.after:
             raise GivenError(
-                f"{loss.name} needs probabilities: end the network with {' or '.join(sorted(needed))}, "
+                f"{loss.name} needs probabilities: end the network with {' or '.join(loss.after)}, "
                 f"not {self.units[-1].activation}",
                 ("given", "loss"),
             )
@@ -197,13 +193,9 @@ class Net:
         return NetworkRun(world.network, world.loss, world.observed, tuple(self.values.items()))
 
 
-ACCEPTED: dict[str, set[str] | None] = {
-    "mse": None,
-    "mae": None,
-    "huber": None,
-    "binary_cross_entropy": {"sigmoid"},
-    "cross_entropy": {"softmax"},
-}
+def known_losses() -> list[Any]:
+    """The classes of all losses."""
+    return list(losses.values())
 
 
 def network_of(given: Any) -> Net:
@@ -213,7 +205,3 @@ def network_of(given: Any) -> Net:
     net = Net(given)
     _ = net.units, net.values
     return net
-
-
-def has_branches(expr: Any) -> bool:
-    return bool(getattr(expr, "has", lambda _: False)(Piecewise))

@@ -18,11 +18,11 @@ from derive.problem.model import Given, Network
 from derive.problem.types import Activation
 from derive.topics.backward import Backward
 from derive.topics.forward import Forward
-from derive.topics.network import ACCEPTED
 from derive.topics.shapes import Shapes
 from derive.topics.vanishing import Vanishing
 
 ACTIVATIONS = sorted(TABLE)
+ACCEPTED = {cls.name: cls.after for cls in losses.values() if cls.after is not None}
 
 
 def network(inputs: int, *layers: tuple[int, str]) -> Network:

@@ -21,6 +21,7 @@ class BinaryCrossEntropy:
 
     on: ClassVar[str] = "elements"
     takes: ClassVar[tuple[str, ...]] = ("probabilities", "outputs", "logits")
+    after: ClassVar[tuple[str, ...] | None] = ("sigmoid",)  # activations of the last layer that it needs
     twin: ClassVar[str] = "torch.nn.functional.binary_cross_entropy"
 
     def term(self, target: Expr, output: Expr) -> Expr:
@@ -38,4 +39,5 @@ class BinaryCrossEntropyWithLogits(BinaryCrossEntropy):
     """Binary cross-entropy of sigmoid(z), for logits z. PyTorch's BCEWithLogitsLoss."""
 
     takes: ClassVar[tuple[str, ...]] = ("logits", "outputs")
+    after: ClassVar[tuple[str, ...] | None] = None  # networks take binary_cross_entropy after a sigmoid
     twin: ClassVar[str] = "torch.nn.functional.binary_cross_entropy_with_logits"

@@ -20,6 +20,7 @@ class CrossEntropy:
 
     on: ClassVar[str] = "classes"
     takes: ClassVar[tuple[str, ...]] = ("probabilities", "logits")
+    after: ClassVar[tuple[str, ...] | None] = ("softmax",)  # activations of the last layer that it needs
     twin: ClassVar[str] = "torch.nn.functional.cross_entropy"
 
     def term(self, target: Expr, output: Expr) -> Expr:

@@ -20,6 +20,7 @@ class Hinge:
 
     on: ClassVar[str] = "elements"
     takes: ClassVar[tuple[str, ...]] = ("outputs",)
+    after: ClassVar[tuple[str, ...] | None] = None  # not for networks yet
     twin: ClassVar[str] = "torch.nn.functional.margin_ranking_loss"
 
     def term(self, target: Expr, output: Expr) -> Expr:

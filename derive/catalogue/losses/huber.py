@@ -22,6 +22,7 @@ class Huber:
 
     on: ClassVar[str] = "elements"
     takes: ClassVar[tuple[str, ...]] = ("outputs",)
+    after: ClassVar[tuple[str, ...] | None] = ()  # activations of the last layer that it needs
     twin: ClassVar[str] = "torch.nn.functional.huber_loss"
 
     def term(self, target: Expr, output: Expr) -> Expr:

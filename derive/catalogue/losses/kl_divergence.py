@@ -20,6 +20,7 @@ class KLDivergence:
 
     on: ClassVar[str] = "elements"
     takes: ClassVar[tuple[str, ...]] = ("probabilities", "outputs")
+    after: ClassVar[tuple[str, ...] | None] = None  # not for networks yet
     twin: ClassVar[str] = "torch.nn.functional.kl_div"
 
     def term(self, target: Expr, output: Expr) -> Expr:

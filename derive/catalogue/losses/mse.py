@@ -19,6 +19,7 @@ class MeanSquaredError:
 
     on: ClassVar[str] = "elements"
     takes: ClassVar[tuple[str, ...]] = ("outputs",)
+    after: ClassVar[tuple[str, ...] | None] = ()  # activations of the last layer that it needs
     twin: ClassVar[str] = "torch.nn.functional.mse_loss"
 
     def term(self, target: Expr, output: Expr) -> Expr:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sympy import Expr, Integer, Rational, sqrt
 
 from derive.algebra.nodes import Quotient, Terms
-from derive.catalogue.optimisers.base import Line, Names, State, hyper, moved, product, state_line
+from derive.catalogue.optimisers.base import Line, Names, State, Twin, hyper, moved, product, state_line
 from derive.catalogue.registry import optimisers
 from derive.problem.types import Positive
 
@@ -20,9 +21,11 @@ class AdaGrad:
     learning_rate: Positive = Rational(1, 100)
     epsilon: Positive = Rational(1, 10**10)
 
+    twin: ClassVar[Twin] = Twin("torch.optim.Adagrad", (("learning_rate", "lr"), ("epsilon", "eps")))
+
     @property
     def states(self) -> tuple[State, ...]:
-        return (State("s", Integer(1), Integer(1), 2),)
+        return (State("s", Integer(1), Integer(1), 2, "sum"),)
 
     def lines(self, at: Names, t: Expr) -> tuple[Line, ...]:
         """What one step computes, in order."""

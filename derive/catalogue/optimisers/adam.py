@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sympy import Expr, Rational, sqrt
 
 from derive.algebra.nodes import Power, Quotient, Terms
-from derive.catalogue.optimisers.base import Line, Names, State, hyper, moved, product, state_line
+from derive.catalogue.optimisers.base import Line, Names, State, Twin, hyper, moved, product, state_line
 from derive.catalogue.registry import optimisers
 from derive.problem.types import Positive, Unit
+
+KEYWORDS = (("learning_rate", "lr"), ("beta1", "betas.0"), ("beta2", "betas.1"), ("epsilon", "eps"))
 
 
 @optimisers("adam")
@@ -23,11 +26,13 @@ class Adam:
     beta2: Unit = Rational(999, 1000)
     epsilon: Positive = Rational(1, 10**8)
 
+    twin: ClassVar[Twin] = Twin("torch.optim.Adam", KEYWORDS)
+
     @property
     def states(self) -> tuple[State, ...]:
         return (
-            State("m", hyper("beta1"), 1 - hyper("beta1"), 1, "m_hat"),
-            State("v", hyper("beta2"), 1 - hyper("beta2"), 2, "v_hat"),
+            State("m", hyper("beta1"), 1 - hyper("beta1"), 1, "exp_avg", "m_hat"),
+            State("v", hyper("beta2"), 1 - hyper("beta2"), 2, "exp_avg_sq", "v_hat"),
         )
 
     def lines(self, at: Names, t: Expr) -> tuple[Line, ...]:
@@ -57,6 +62,8 @@ class AdamW:
     beta2: Unit = Rational(999, 1000)
     epsilon: Positive = Rational(1, 10**8)
     weight_decay: Unit = Rational(1, 100)
+
+    twin: ClassVar[Twin] = Twin("torch.optim.AdamW", (*KEYWORDS, ("weight_decay", "weight_decay")))
 
     @property
     def states(self) -> tuple[State, ...]:

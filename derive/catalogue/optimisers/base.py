@@ -18,12 +18,14 @@ LETTERS = {"learning_rate": "alpha", "momentum": "mu", "weight_decay": "lam", "d
 
 @dataclass(frozen=True)
 class State:
-    """A state s_t = decay s_{t-1} + gain g_t^power, with s_0 = 0; `corrected` names its bias-corrected form, if any."""
+    """A state s_t = decay s_{t-1} + gain g_t^power, with s_0 = 0; `torch` is its name in torch's optimiser, `corrected`
+    names its bias-corrected form, if any."""
 
     name: str
     decay: Expr
     gain: Expr
     power: int
+    torch: str
     corrected: str = ""
 
 
@@ -52,3 +54,13 @@ def product(*factors: Expr) -> Expr:
 def moved(at: Names, *steps: Expr) -> Expr:
     """The parameter after the steps are taken off it."""
     return Terms(at("w", before=True), *[Factors(Integer(-1), step) for step in steps])
+
+
+@dataclass(frozen=True)
+class Twin:
+    """The optimiser of torch.optim: its dotted name, the keyword of each setting ('betas.0' is the first of a pair), and
+    keywords that are always given."""
+
+    name: str
+    keywords: tuple[tuple[str, str], ...]
+    always: tuple[tuple[str, Any], ...] = ()

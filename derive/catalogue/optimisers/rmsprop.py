@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sympy import Expr, Rational, sqrt
 
 from derive.algebra.nodes import Quotient, Terms
-from derive.catalogue.optimisers.base import Line, Names, State, hyper, moved, product, state_line
+from derive.catalogue.optimisers.base import Line, Names, State, Twin, hyper, moved, product, state_line
 from derive.catalogue.registry import optimisers
 from derive.problem.types import Positive, Unit
 
@@ -22,9 +23,13 @@ class RMSProp:
     decay: Unit = Rational(99, 100)
     epsilon: Positive = Rational(1, 10**8)
 
+    twin: ClassVar[Twin] = Twin(
+        "torch.optim.RMSprop", (("learning_rate", "lr"), ("decay", "alpha"), ("epsilon", "eps"))
+    )
+
     @property
     def states(self) -> tuple[State, ...]:
-        return (State("v", hyper("decay"), 1 - hyper("decay"), 2),)
+        return (State("v", hyper("decay"), 1 - hyper("decay"), 2, "square_avg"),)
 
     def lines(self, at: Names, t: Expr) -> tuple[Line, ...]:
         """What one step computes, in order."""

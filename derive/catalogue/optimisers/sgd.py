@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sympy import Expr, Integer, Rational
 
 from derive.algebra.nodes import Terms
-from derive.catalogue.optimisers.base import Line, Names, State, hyper, moved, product, state_line
+from derive.catalogue.optimisers.base import Line, Names, State, Twin, hyper, moved, product, state_line
 from derive.catalogue.registry import optimisers
 from derive.problem.types import Positive, Unit
 
@@ -18,6 +19,8 @@ class SGD:
     """w_t = w_{t-1} - alpha g_t. PyTorch's SGD."""
 
     learning_rate: Positive = Rational(1, 1000)
+
+    twin: ClassVar[Twin] = Twin("torch.optim.SGD", (("learning_rate", "lr"),))
 
     @property
     def states(self) -> tuple[State, ...]:
@@ -36,9 +39,11 @@ class Momentum:
     learning_rate: Positive = Rational(1, 1000)
     momentum: Unit = Rational(9, 10)
 
+    twin: ClassVar[Twin] = Twin("torch.optim.SGD", (("learning_rate", "lr"), ("momentum", "momentum")))
+
     @property
     def states(self) -> tuple[State, ...]:
-        return (State("b", hyper("momentum"), Integer(1), 1),)
+        return (State("b", hyper("momentum"), Integer(1), 1, "momentum_buffer"),)
 
     def lines(self, at: Names, t: Expr) -> tuple[Line, ...]:
         """What one step computes, in order."""
@@ -56,9 +61,13 @@ class Nesterov:
     learning_rate: Positive = Rational(1, 1000)
     momentum: Unit = Rational(9, 10)
 
+    twin: ClassVar[Twin] = Twin(
+        "torch.optim.SGD", (("learning_rate", "lr"), ("momentum", "momentum")), (("nesterov", True),)
+    )
+
     @property
     def states(self) -> tuple[State, ...]:
-        return (State("b", hyper("momentum"), Integer(1), 1),)
+        return (State("b", hyper("momentum"), Integer(1), 1, "momentum_buffer"),)
 
     def lines(self, at: Names, t: Expr) -> tuple[Line, ...]:
         """What one step computes, in order."""
