@@ -143,11 +143,13 @@ class Section:
 @dataclass(frozen=True)
 class Answer:
     """A named result: what it is called in `expect`, its symbol, its value (expression, array or tuple of sizes),
-    and the claim that an author's own value for it becomes (given the value's expression)."""
+    and the claim that an author's own value for it becomes (given the value's expression). A main answer is the one that
+    an `expect` without names speaks of."""
 
     name: str
     value: Any
     claim: Callable[[Any], Claim]
+    is_main: bool = False
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,8 @@ def _disputes(problem: Problem, derivations: list[Derivation]) -> tuple[tuple[st
 def _answer(problem: Problem, derivations: list[Derivation], expectation: Expectation) -> Answer:
     """The answer that an expectation speaks of, with a value of the same form."""
     answers = answers_by_name(derivations)
-    name = expectation.name or (next(iter(answers)) if len(answers) == 1 else "")
+    main = [answer.name for answer in answers.values() if answer.is_main] or list(answers)
+    name = expectation.name or (main[0] if len(main) == 1 else "")
     if name not in answers:
         message = (
             f"there is no answer '{name}'{did_you_mean(name, answers)} {one_of(answers)}"
@@ -104,7 +105,8 @@ def _answer(problem: Problem, derivations: list[Derivation], expectation: Expect
     try:
         answer.claim(_written(expectation.value))
     except (DeriveError, TypeError, ValueError, AttributeError, IndexError) as error:
-        message = f"this answer does not have the form of '{name}': {error}"
+        why = f": {error}" if isinstance(error, DeriveError | ValueError) else ""
+        message = f"this answer does not have the form of '{name}'{why}"
         raise InputError([problem.fault(GivenError(message, expectation.path))]) from None
     return answer
 

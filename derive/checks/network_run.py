@@ -77,6 +77,7 @@ def _fill(linears: list[nn.Linear], given: dict[tuple[Any, ...], torch.Tensor], 
             for tag, parameter in ((("weight", k), linear.weight), (("bias", k), linear.bias)):
                 if parameter is not None:
                     drawn = torch.randn(parameter.shape, generator=random, dtype=torch.float64)
+                    drawn = drawn / linear.in_features**0.5  # so that no activation saturates
                     parameter.copy_(given[tag].reshape(parameter.shape) if tag in given else drawn)
 
 
@@ -92,10 +93,10 @@ def _target(world: NetworkRun, output: torch.Tensor, random: torch.Generator) ->
 
 
 def loss_of(loss: Any, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """torch.nn.functional's loss of one example; over classes from the probabilities that the network gives, as
-    `cross_entropy` would normalise them once more."""
+    """torch.nn.functional's loss of one example. Over classes, from the probabilities that the network gives, it is
+    the divergence plus the target's entropy, as `cross_entropy` would normalise them once more."""
     if loss.on == "classes":
-        return F.nll_loss(torch.log(output), target.argmax(1), reduction=loss.reduction)
+        return F.kl_div(torch.log(output), target, reduction="sum") + torch.special.entr(target).sum()
     return loss_by_torch(loss, output, target, loss.reduction, "outputs")
 
 

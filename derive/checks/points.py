@@ -11,7 +11,7 @@ from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra.nodes import Slot
 
-SMALLEST, LARGEST = 3, 6  # symbolic sizes
+SMALLEST, LARGEST = 6, 9  # symbolic sizes
 
 
 def generator(seed: int, point: int) -> torch.Generator:

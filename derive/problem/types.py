@@ -49,6 +49,12 @@ def _unit(value: Rational) -> Rational:
     return value
 
 
+def _open_unit(value: Rational) -> Rational:
+    if not 0 < value < 1:
+        raise ValueError(f"a number between 0 and 1 is needed here, not {value}")
+    return value
+
+
 def to_nested(value: Any) -> Any:
     """A number, or nested lists of numbers, as nested tuples of rationals; rows of one length."""
     if not isinstance(value, list | tuple):
@@ -95,6 +101,7 @@ Padding = Annotated[
 Exact = Annotated[Any, BeforeValidator(to_exact), _as_text, WithJsonSchema(_NUMBER)]
 Positive = Annotated[Any, BeforeValidator(lambda v: _positive(to_exact(v))), _as_text, WithJsonSchema(_NUMBER)]
 Unit = Annotated[Any, BeforeValidator(lambda v: _unit(to_exact(v))), _as_text, WithJsonSchema(_NUMBER)]
+OpenUnit = Annotated[Any, BeforeValidator(lambda v: _open_unit(to_exact(v))), _as_text, WithJsonSchema(_NUMBER)]
 Size = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 Numbers = Annotated[Any, BeforeValidator(to_nested), WithJsonSchema({"anyOf": [*_NUMBER["anyOf"], {"type": "array"}]})]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from sympy import Expr, Integer, Lt, Symbol, expand
@@ -69,13 +70,13 @@ class Block:
 
     def count(self, what: str, k: Any, d: Any) -> Any:
         """The number of weights or parameters, as a written sum over the layers."""
-        weights = [Factors(D_I, d), Factors(k - 1, Power(d, Integer(2))), Factors(d, D_O)]
-        fixed = sum(a * b for sizes in (self.before, self.after) for a, b in zip(sizes, sizes[1:], strict=False))
-        biases = [Factors(k, d), D_O]
-        fixed_biases = sum(self.before[1:]) + sum(self.after[1:])
-        terms = weights if what == "weights" else weights + biases
-        constant = fixed if what == "weights" else fixed + fixed_biases
-        return Terms(*terms, *([Integer(constant)] if constant else []))
+        before, after = [*self.before[:-1], D_I], [D_O, *self.after[1:]]
+        terms = [Factors(Integer(a), b) if isinstance(a, int) else Factors(a, b) for a, b in pairwise(before)]
+        terms += [Factors(D_I, d), Factors(k - 1, Power(d, Integer(2))), Factors(d, D_O)]
+        terms += [Factors(a, Integer(b)) if isinstance(b, int) else Factors(a, b) for a, b in pairwise(after)]
+        if what != "weights":
+            terms += [*before[1:], Factors(k, d), *after]
+        return Terms(*terms)
 
     def world(self, numbers: tuple[int, int] | None) -> CountRun:
         observed: list[tuple[Any, tuple[Any, ...]]] = [

@@ -161,7 +161,7 @@ def reduction_section(batch: Minibatch, terms: list[Any]) -> tuple[Section, Any]
 
 
 def _loss_answer(batch: Minibatch, value: Any) -> Answer:
-    return Answer("loss", value, lambda v: Equal(batch.world, (Symbol("L"), v)))
+    return Answer("loss", value, lambda v: Equal(batch.world, (Symbol("L"), v)), True)
 
 
 def _terms_answer(batch: Minibatch, terms: list[Any]) -> Answer:

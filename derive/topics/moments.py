@@ -27,6 +27,8 @@ def state_of(optimiser: Any, name: str) -> tuple[State, bool]:
     """The state that a name means, and whether its bias-corrected form is meant."""
     known = {s.name: (s, False) for s in optimiser.states}
     known.update({s.corrected: (s, True) for s in optimiser.states if s.corrected})
+    if not known:
+        raise GivenError(f"{optimiser.name} keeps no state between its steps", ())
     if name not in known:
         raise GivenError(f"{optimiser.name} has no state '{name}'{did_you_mean(name, known)} {one_of(known)}", ())
     return known[name]

@@ -150,7 +150,21 @@ class Net:
                     ("given", "values", name),
                 )
             found[symbols[name]] = matrix
+        self._compare_target(found)
         return found
+
+    def _compare_target(self, values: dict[Any, Any]) -> None:
+        """Labels and probabilities, where the loss takes these."""
+        loss, target = self.given.loss, values.get(self.y)
+        if loss is None or target is None:
+            return
+        path = ("given", "values", "y")
+        if loss.after and any(not 0 <= entry <= 1 for entry in target):
+            raise GivenError(f"the target of {loss.name} lies between 0 and 1", path)
+        if loss.on == "classes" and sum(target) != 1:
+            raise GivenError(
+                f"the entries of the target are probabilities: they add up to 1, not to {sum(target)}", path
+            )
 
     @cached_property
     def parameters(self) -> tuple[Any, ...]:

@@ -84,7 +84,7 @@ def _total(work: Work, symbol: Symbol, each: list[Symbol], counts: list[int]) ->
 
 def _answers(world: Any, total: int, weights: int, biases: int) -> tuple[Answer, ...]:
     def answer(name: str, symbol: Symbol, value: int) -> Answer:
-        return Answer(name, Integer(value), lambda v: HasCount(world, symbol, (v,)))
+        return Answer(name, Integer(value), lambda v: HasCount(world, symbol, (v,)), symbol == N)
 
     return answer("parameters", N, total), answer("weights", N_W, weights), answer("biases", N_B, biases)
 

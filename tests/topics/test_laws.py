@@ -212,3 +212,14 @@ def test_the_closed_form_is_what_lstsq_finds() -> None:
     theirs = torch.linalg.lstsq(torch.cat([x, torch.ones_like(x)], 1), y).solution.reshape(-1)
     ours = torch.stack([evaluate(answer.value, Bindings(values, "")) for answer in answers])
     assert torch.allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+def test_growth_with_layers_around_the_block() -> None:
+    from derive.catalogue.layers.dense import Dense
+    from derive.problem.model import Network
+    from derive.topics.growth import Growth
+
+    layers = (Dense(6), Dense(3, repeat=5), Dense(2), Dense(7))
+    assert not refuted(Growth().derive(Given(network=Network(4, layers))))
+    unbiased = tuple(Dense(layer.units, bias=False, repeat=layer.repeat) for layer in layers)
+    assert not refuted(Growth().derive(Given(network=Network(4, unbiased))))

@@ -107,3 +107,15 @@ def test_misfits_are_refused_with_what_would_be_right() -> None:
         Backward().derive(problem(network(1, (1, "relu")), "binary_cross_entropy"))
     with pytest.raises(GivenError, match="softmax belongs to the last layer"):
         Forward().derive(problem(network(2, (2, "softmax"), (1, "relu")), None))
+
+
+def test_a_soft_target_and_a_wide_network() -> None:
+    values = {"x": (1,), "y": (Rational(1, 4), Rational(3, 4)), "W1": ((1,), (2,)), "b1": (0, 0)}
+    assert not refuted(problem(network(1, (2, "softmax")), "cross_entropy", values), Forward(), Backward())
+    assert not refuted(problem(network(300, (50, "relu"), (10, "softmax")), "cross_entropy"), Forward(), Backward())
+
+
+def test_a_target_that_the_loss_cannot_take_is_refused() -> None:
+    values = {"x": (1,), "y": (1, 1), "W1": ((1,), (2,)), "b1": (0, 0)}
+    with pytest.raises(GivenError, match="they add up to 1, not to 2"):
+        Backward().derive(problem(network(1, (2, "softmax")), "cross_entropy", values))

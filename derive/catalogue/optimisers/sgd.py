@@ -10,7 +10,7 @@ from sympy import Expr, Integer, Rational
 from derive.algebra.nodes import Terms
 from derive.catalogue.optimisers.base import Line, Names, State, Twin, hyper, moved, product, state_line
 from derive.catalogue.registry import optimisers
-from derive.problem.types import Positive, Unit
+from derive.problem.types import OpenUnit, Positive
 
 
 @optimisers("sgd")
@@ -37,7 +37,7 @@ class Momentum:
     """b_t = mu b_{t-1} + g_t, w_t = w_{t-1} - alpha b_t (Polyak 1964, in PyTorch's form: SGD with momentum)."""
 
     learning_rate: Positive = Rational(1, 1000)
-    momentum: Unit = Rational(9, 10)
+    momentum: OpenUnit = Rational(9, 10)
 
     twin: ClassVar[Twin] = Twin("torch.optim.SGD", (("learning_rate", "lr"), ("momentum", "momentum")))
 
@@ -59,7 +59,7 @@ class Nesterov:
     """b_t = mu b_{t-1} + g_t, w_t = w_{t-1} - alpha (g_t + mu b_t) (Sutskever et al. 2013, in PyTorch's form)."""
 
     learning_rate: Positive = Rational(1, 1000)
-    momentum: Unit = Rational(9, 10)
+    momentum: OpenUnit = Rational(9, 10)
 
     twin: ClassVar[Twin] = Twin(
         "torch.optim.SGD", (("learning_rate", "lr"), ("momentum", "momentum")), (("nesterov", True),)
