@@ -142,9 +142,12 @@ def work_out(problem: Problem, seed: int = 0) -> Result | tuple[Fault, ...]:
     """A problem solved and judged, or what is wrong with it."""
     try:
         solution = solve(problem)
+        return Result(problem, solution, verify(solution, seed))
     except InputError as error:
         return error.faults
-    return Result(problem, solution, verify(solution, seed))
+    except Exception as error:  # one problem on which derive itself fails does not stop the others
+        words = f"derive itself failed on this problem: {type(error).__name__}: {error}"
+        return (Fault(problem.path, 0, 0, words),)
 
 
 def render(sheet: Sheet, results: Iterable[Result], problems_only: bool = False, templates: Path | None = None) -> str:

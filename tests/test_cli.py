@@ -85,6 +85,16 @@ def test_one_bad_problem_does_not_stop_the_others(tmp_path: Path) -> None:
     assert "hw/a.yaml:2:7: unknown question 'los'; did you mean 'loss'?" in done.stderr
 
 
+def test_a_failure_of_derive_itself_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from derive import pipeline
+
+    (tmp_path / "a.yaml").write_text(HUBER % "1.57125")
+    (sheet,) = pipeline.read([tmp_path])
+    monkeypatch.setattr(pipeline, "verify", lambda *_: 1 / 0)
+    (fault,) = pipeline.work_out(sheet.problems[0])
+    assert "derive itself failed on this problem: ZeroDivisionError" in fault.message
+
+
 def test_problems_only_leaves_the_solutions_out(tmp_path: Path) -> None:
     (tmp_path / "huber.yaml").write_text(HUBER % "1.57125")
     assert derive("build", "huber.yaml", "--problems-only", cwd=tmp_path).returncode == 0

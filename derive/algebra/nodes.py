@@ -21,9 +21,9 @@ from sympy import (
     Number,
     Rational,
     Symbol,
-    sympify,
 )
 from sympy.core.symbol import Str
+from sympy.core.sympify import _sympify as strict  # numbers and expressions only: text is never evaluated
 from sympy.matrices.expressions import MatAdd, MatMul, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement
 
@@ -59,7 +59,7 @@ class Numeral(Written):
     """
 
     def __new__(cls, value: Any, places: int = -1) -> Numeral:
-        value = sympify(value) if not isinstance(value, Basic) else value
+        value = strict(value) if not isinstance(value, Basic) else value
         if not isinstance(value, Number):
             raise NotDerivable(f"{value} is no number")
         return Expr.__new__(cls, value, Integer(places))
@@ -110,7 +110,7 @@ class Terms(Written):
     """A sum in the order in which it is written."""
 
     def __new__(cls, *args: Any) -> Expr:
-        return args[0] if len(args) == 1 else Expr.__new__(cls, *map(sympify, args))
+        return args[0] if len(args) == 1 else Expr.__new__(cls, *map(strict, args))
 
     def plain(self) -> Expr:
         return Add(*map(plain, self.args))
@@ -120,7 +120,7 @@ class Factors(Written):
     """A product in the order in which it is written."""
 
     def __new__(cls, *args: Any) -> Expr:
-        return args[0] if len(args) == 1 else Expr.__new__(cls, *map(sympify, args))
+        return args[0] if len(args) == 1 else Expr.__new__(cls, *map(strict, args))
 
     def plain(self) -> Expr:
         return Mul(*map(plain, self.args))
@@ -130,7 +130,7 @@ class Quotient(Written):
     """A fraction as it is written."""
 
     def __new__(cls, numerator: Any, denominator: Any) -> Expr:
-        return Expr.__new__(cls, sympify(numerator), sympify(denominator))
+        return Expr.__new__(cls, strict(numerator), strict(denominator))
 
     def plain(self) -> Expr:
         return plain(self.args[0]) / plain(self.args[1])
@@ -140,7 +140,7 @@ class Power(Written):
     """A power as it is written: `0.9^2` before it is 0.81."""
 
     def __new__(cls, base: Any, exponent: Any) -> Expr:
-        return Expr.__new__(cls, sympify(base), sympify(exponent))
+        return Expr.__new__(cls, strict(base), strict(exponent))
 
     def plain(self) -> Expr:
         return plain(self.args[0]) ** plain(self.args[1])
@@ -150,7 +150,7 @@ class Magnitude(Written):
     """An absolute value as it is written."""
 
     def __new__(cls, inner: Any) -> Expr:
-        return Expr.__new__(cls, sympify(inner))
+        return Expr.__new__(cls, strict(inner))
 
     def plain(self) -> Expr:
         return abs(plain(self.args[0]))
@@ -160,7 +160,7 @@ class Largest(Written):
     """The maximum of a few written numbers."""
 
     def __new__(cls, *args: Any) -> Expr:
-        return Expr.__new__(cls, *map(sympify, args))
+        return Expr.__new__(cls, *map(strict, args))
 
     def plain(self) -> Expr:
         from sympy import Max
@@ -172,7 +172,7 @@ class Floor(Written):
     """The integer part, as it is written."""
 
     def __new__(cls, inner: Any) -> Expr:
-        return Expr.__new__(cls, sympify(inner))
+        return Expr.__new__(cls, strict(inner))
 
     def plain(self) -> Expr:
         from sympy import floor
@@ -213,7 +213,7 @@ class Map(MatrixExpr):
         shapes = {array.shape for array in arrays}
         if len(shapes) != 1:
             raise ShapeError(" and ".join(shape_text(array.shape) for array in arrays) + " do not match entry by entry")
-        body, merged = _merged(sympify(body), arrays)
+        body, merged = _merged(strict(body), arrays)
         if len(merged) == 1 and body == Slot(0):
             return merged[0]
         return Basic.__new__(cls, body, *merged)
@@ -354,7 +354,7 @@ class Partial(Expr):
     is_commutative = True
 
     def __new__(cls, of: Any, *wrt: Any) -> Expr:
-        return Expr.__new__(cls, sympify(of), *map(sympify, wrt))
+        return Expr.__new__(cls, strict(of), *map(strict, wrt))
 
 
 class Prime(Function):
@@ -376,7 +376,7 @@ class Expectation(Expr):
     is_commutative = True
 
     def __new__(cls, of: Any) -> Expr:
-        return Expr.__new__(cls, sympify(of))
+        return Expr.__new__(cls, strict(of))
 
 
 def gradient_symbol(of: Expr, wrt: Any) -> Expr | MatrixExpr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 from itertools import product
 from typing import Any
@@ -28,12 +29,14 @@ def twin(optimiser: Any, settings: dict[str, float], parameter: Tensor) -> torch
     return named(optimiser.twin.name)([parameter], **keywords)
 
 
-def run(optimiser: Any, settings: dict[str, float], gradients: list[Tensor], start: Tensor) -> list[dict[str, Tensor]]:
+def run(
+    optimiser: Any, settings: dict[str, float], gradients: list[Tensor], start: Tensor
+) -> Iterator[dict[str, Tensor]]:
     """The parameter 'w' and the states after each step, the start first; corrected states from torch's own."""
     parameter = torch.nn.Parameter(start.clone())
     stepper = twin(optimiser, settings, parameter)
     states = {state.name: state.torch for state in optimiser.states}
-    history = [{"w": start.clone(), **{state: torch.zeros_like(start) for state in states}}]
+    yield {"w": start.clone(), **{state: torch.zeros_like(start) for state in states}}
     for t, gradient in enumerate(gradients, 1):
         parameter.grad = gradient.clone()
         stepper.step()
@@ -43,8 +46,7 @@ def run(optimiser: Any, settings: dict[str, float], gradients: list[Tensor], sta
         for corrected, (state, beta) in CORRECTED.items():
             if state in record and beta in settings:
                 record[corrected] = record[state] / (1 - settings[beta] ** t)
-        history.append(record)
-    return history
+        yield record
 
 
 def _settings(optimiser: Any, random: torch.Generator | None) -> dict[str, float]:
@@ -67,7 +69,7 @@ def observe_optimiser(world: OptimiserRun, generator: torch.Generator) -> Bindin
     else:
         settings = _settings(world.optimiser, None)
         gradients, start = list(exact_tensor(world.gradients)), exact_tensor(world.start)
-    history = run(world.optimiser, settings, gradients, start)
+    history = list(run(world.optimiser, settings, gradients, start))
     bindings = Bindings({}, f"{world.optimiser.twin.name} stepped")
     index: dict[Any, int] = {"now": len(gradients), "before": len(gradients) - 1}
     for symbol, (kind, *details) in world.observed:
@@ -89,16 +91,10 @@ def observe_moments(world: MomentRun, generator: torch.Generator) -> Bindings:
     """Expectations over a gradient with two equally likely values: every outcome of independent draws is run up to
     `ENUMERATED` steps; beyond, the two outcomes of one draw that is kept, which is stationary as well."""
     settings = _settings(world.optimiser, None if world.at else generator)
-    mean = _drawn(world.mean, generator)
-    second = (
-        mean**2 + _drawn(None, generator) ** 2 + 0.1
-        if world.second_moment is None
-        else exact_tensor(world.second_moment)
-    )
-    spread = torch.sqrt(second - mean**2)
+    mean, second, spread = _two_values(world, generator)
     steps = world.at or (int(torch.randint(1, 7, (), generator=generator)),)
     bindings = Bindings({}, f"{world.optimiser.twin.name} run over every outcome of a two-valued gradient")
-    means = {t: _expected(world.optimiser, settings, mean, spread, t) for t in steps}
+    means = _expected(world.optimiser, settings, mean, spread, steps)
     for symbol, (kind, *details) in world.observed:
         if kind == "state":
             t = steps[0] if details[1] == "now" else details[1]
@@ -115,18 +111,39 @@ def observe_moments(world: MomentRun, generator: torch.Generator) -> Bindings:
     return bindings
 
 
-def _drawn(value: Any, generator: torch.Generator) -> Tensor:
-    return exact_tensor(value) if value is not None else torch.randn((), generator=generator, dtype=torch.float64)
+def _two_values(world: MomentRun, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """The mean and the second moment of a gradient, and how far each of its two equally likely values is from the mean.
+
+    Both are drawn where neither is given. Where one is, the other is chosen, the same at every point: what is asked
+    does not depend on it, and a run in which nothing is random is judged more strictly.
+    """
+    if world.mean is None and world.second_moment is None:
+        mean, spread = torch.randn(2, generator=generator, dtype=torch.float64)
+        spread = torch.sqrt(spread**2 + 0.1)
+        return mean, mean**2 + spread**2, spread
+    if world.second_moment is None:
+        mean, spread = exact_tensor(world.mean), torch.ones((), dtype=torch.float64)
+        return mean, mean**2 + 1, spread
+    second = exact_tensor(world.second_moment)
+    if world.mean is None:
+        mean = torch.sqrt(second) / 2
+        return mean, second, torch.sqrt(second - mean**2)
+    variance = exact_tensor(world.second_moment - world.mean**2)  # the difference of floats can fall below 0
+    return exact_tensor(world.mean), second, torch.sqrt(variance)
 
 
 def _expected(
-    optimiser: Any, settings: dict[str, float], mean: Tensor, spread: Tensor, steps: int
-) -> dict[str, Tensor]:
-    """The mean of every state over the outcomes."""
-    if steps <= ENUMERATED:
-        signs = torch.tensor(list(product((-1.0, 1.0), repeat=steps)), dtype=torch.float64).T
-    else:
-        signs = torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(steps, 1)
-    gradients = list(mean + spread * signs)
-    last = run(optimiser, settings, gradients, torch.zeros(signs.shape[1], dtype=torch.float64))[-1]
-    return {state: values.mean() for state, values in last.items()}
+    optimiser: Any, settings: dict[str, float], mean: Tensor, spread: Tensor, steps: tuple[int, ...]
+) -> dict[int, dict[str, Tensor]]:
+    """The mean of every state over the outcomes, after each of the steps. One run serves all of the long ones."""
+    found = {}
+    for last in {t if t <= ENUMERATED else max(steps) for t in steps}:
+        if last <= ENUMERATED:
+            signs = torch.tensor(list(product((-1.0, 1.0), repeat=last)), dtype=torch.float64).T
+        else:
+            signs = torch.tensor([[-1.0, 1.0]], dtype=torch.float64).expand(last, 2)
+        start = torch.zeros(signs.shape[1], dtype=torch.float64)
+        for t, record in enumerate(run(optimiser, settings, list(mean + spread * signs), start)):
+            if t in steps and (t == last or t > ENUMERATED):
+                found[t] = {state: values.mean() for state, values in record.items()}
+    return found

@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from sympy import Abs, Expr, Symbol, sympify
+from sympy import Abs, Expr, Symbol
+from sympy.core.sympify import _sympify as strict
 
 from derive.algebra.nodes import Magnitude
 from derive.algebra.notation import as_written
@@ -65,7 +66,7 @@ class Minibatch:
     def settings(self) -> dict[Symbol, Any]:
         """The loss's own parameters by symbol, such as the threshold delta."""
         numeric = {f.name: getattr(self.loss, f.name) for f in fields(self.loss) if f.name != "reduction"}
-        return {Symbol(name, positive=True): sympify(value) for name, value in numeric.items()}
+        return {Symbol(name, positive=True): strict(value) for name, value in numeric.items()}
 
     def term(self, target: Expr, output: Expr) -> Expr:
         """The loss of one element, by the loss's own definition, its parameters as symbols."""

@@ -35,8 +35,11 @@ class Update:
             )
         start = given.start if isinstance(given.start, tuple) else (given.start,)
         rows = [row if isinstance(row, tuple) else (row,) for row in _listed(given.gradients)]
-        if any(len(row) != len(start) for row in rows):
-            raise GivenError(f"each gradient needs {len(start)} numbers, as 'start' has", ("given", "gradients"))
+        if any(isinstance(entry, tuple) for entry in start):
+            raise GivenError("'start' is a number or a list of numbers, one for each weight", ("given", "start"))
+        if any(len(row) != len(start) or any(isinstance(entry, tuple) for entry in row) for row in rows):
+            needed = "1 number" if len(start) == 1 else f"{len(start)} numbers"
+            raise GivenError(f"each gradient needs {needed}, as 'start' has", ("given", "gradients"))
         sections, answers = [rules_section(optimiser)], []
         for c in range(len(start)):
             made, answer = coordinate(optimiser, [row[c] for row in rows], start[c], c + 1 if len(start) > 1 else None)

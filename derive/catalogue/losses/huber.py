@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from sympy import Abs, Expr, Piecewise, sympify
+from sympy import Abs, Expr, Piecewise
+from sympy.core.sympify import _sympify as strict
 
 from derive.catalogue.registry import losses
 from derive.problem.types import Positive
@@ -27,5 +28,5 @@ class Huber:
 
     def term(self, target: Expr, output: Expr) -> Expr:
         """The loss of one element."""
-        delta, error = sympify(self.delta), Abs(target - output)
+        delta, error = strict(self.delta), Abs(target - output)
         return Piecewise(((target - output) ** 2 / 2, error <= delta), (delta * (error - delta / 2), True))
