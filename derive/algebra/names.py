@@ -9,7 +9,14 @@ GREEK = {
     "sigma", "tau", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi",
     "Omega", "ell",
 }  # fmt: skip
-SPECIAL = {"lam": r"\lambda", "lambda": r"\lambda", "eps": r"\varepsilon", "epsilon": r"\varepsilon", "phi": r"\varphi"}
+SPECIAL = {
+    "slope": r"\alpha",
+    "lam": r"\lambda",
+    "lambda": r"\lambda",
+    "eps": r"\varepsilon",
+    "epsilon": r"\varepsilon",
+    "phi": r"\varphi",
+}
 ACCENTS = {"hat": r"\hat", "bar": r"\bar", "tilde": r"\tilde"}
 
 

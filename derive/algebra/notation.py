@@ -190,6 +190,8 @@ class _Printer(LatexPrinter):
             return SUM if expr.value < 0 else (PRODUCT if "/" in decimal_text(expr) else ATOM)
         if isinstance(expr, MatrixBase) and expr.shape == (1, 1):
             return self.strength(expr[0, 0])
+        if isinstance(expr, Transpose) and expr.shape == (1, 1):
+            return self.strength(expr.args[0])
         if isinstance(expr, nodes.Map) and expr.body.has(Piecewise):
             return ATOM
         if isinstance(expr, nodes.Map):
@@ -371,6 +373,8 @@ class _Printer(LatexPrinter):
     # arrays
 
     def _print_Transpose(self, expr: Transpose) -> str:
+        if expr.shape == (1, 1):
+            return self._print(expr.args[0])
         return rf"{self.bracket(expr.args[0], ATOM)}^{{\top}}"
 
     def _print_MatMul(self, expr: MatMul) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import preorder_traversal
+from sympy import fraction, preorder_traversal
 
 from derive.algebra.adjoints import adjoints
 from derive.algebra.entries import merged, written_product
@@ -93,7 +93,7 @@ def delta_steps(net: Net, unit: Unit, received: Any, work: Work) -> None:
     why = INSERT_ABOVE if slope == unit.slope else SLOPE
     work.equal(hadamard(upstream, unit.slope), with_slope, why=why, result=unit is not net.units[-1])
     simple = merged(with_slope)
-    if shorter(simple, with_slope):
+    if has_denominator(received) and shorter(simple, with_slope):
         work.equal(with_slope, simple, why=CANCEL, result=True)
 
 
@@ -160,6 +160,11 @@ def simplest_delta(unit: Unit, received: Any) -> Any:
 
 def _answer(world: Any, net: Net, parameter: Any, value: Any) -> Answer:
     return Answer(f"d{parameter.name}", value, lambda v: IsGradient(world, net.L, parameter, (like(parameter, v),)))
+
+
+def has_denominator(array: Any) -> bool:
+    """Whether there is a fraction that could cancel."""
+    return isinstance(array, Map) and not fraction(plain(array.body))[1].is_number
 
 
 def shorter(simple: Any, written: Any) -> bool:

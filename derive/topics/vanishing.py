@@ -78,9 +78,12 @@ def _is_flat(unit: Unit, z: Any) -> bool:
 
 
 def _zero_input(net: Net, unit: Unit, j: int, values: dict[Any, Any], work: Work) -> None:
+    rows = [i for i in range(unit.W.shape[0]) if values[unit.delta][i, 0] != 0]  # the other rows are zero anyway
+    if not rows:
+        return
     source = MatrixElement(unit.a_in, j, 0)
     work.equal(source, Integer(0), why=SILENT, about=(j + 1, unit.number))
-    for i in range(unit.W.shape[0]):
+    for i in rows:
         entry = MatrixElement(Gradient(net.L, unit.W), i, j)
         work.equal(
             entry, Factors(MatrixElement(unit.delta, i, 0), source), Integer(0), why=SILENT, about=(j + 1, unit.number)
