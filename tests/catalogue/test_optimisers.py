@@ -22,7 +22,7 @@ from derive.catalogue.registry import optimisers
 from derive.pipeline import vocabulary
 
 vocabulary()
-CLASSES = sorted({cls for cls in optimisers.values()}, key=lambda cls: cls.name)
+CLASSES = sorted(set(optimisers.values()), key=lambda cls: cls.name)
 TORCH = {
     "sgd": lambda h: (torch.optim.SGD, {"lr": h["learning_rate"]}),
     "momentum": lambda h: (torch.optim.SGD, {"lr": h["learning_rate"], "momentum": h["momentum"]}),
@@ -61,9 +61,7 @@ def test_every_optimiser_is_judged_here() -> None:
 
 
 shares = st.integers(1, 99).map(lambda k: Rational(k, 100))
-SETTINGS = {
-    name: shares for name in ("learning_rate", "momentum", "decay", "beta1", "beta2", "weight_decay", "epsilon")
-}
+SETTINGS = dict.fromkeys(("learning_rate", "momentum", "decay", "beta1", "beta2", "weight_decay", "epsilon"), shares)
 slopes = st.integers(-30, 30).map(lambda k: Rational(k, 10))
 
 

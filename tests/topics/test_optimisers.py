@@ -39,7 +39,10 @@ def refuted(derivation: Derivation) -> list[str]:
     return [f"{claim}: {verdict.detail}" for claim in claims if not (verdict := check(claim)).passed]
 
 
-def expected(of: str, at: tuple[int, ...], mean: Any = Integer(2), second: Any = None, **settings_: Any) -> Derivation:
+TWO = Integer(2)
+
+
+def expected(of: str, at: tuple[int, ...], mean: Any = TWO, second: Any = None, **settings_: Any) -> Derivation:
     optimiser = optimisers["adam"](**settings_)
     return ExpectedMoment(of, at).derive(Given(optimizer=optimiser, gradient=GradientProcess(mean, second, True)))
 
