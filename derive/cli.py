@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -13,24 +15,29 @@ import typer
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-HELD, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+HELD, FAILED, WRONG_INPUT, INTERRUPTED, ENDED = 0, 1, 2, 130, 143
 
 Paths = Annotated[
     list[Path] | None, typer.Argument(help="problem files or folders; ./problems when left out", show_default=False)
 ]
-Seed = Annotated[int, typer.Option(help="of the random points at which claims are checked")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="of the random points at which claims are checked")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="problems worked out at the same time; 0 chooses")]
 File = Annotated[Path, typer.Argument(help="a problem file")]
 
 
 def main() -> None:
     """The entry point: errors become messages and exit codes."""
-    from derive.errors import DeriveError, InputError
+    from derive.errors import DeriveError
 
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a sign that the terminal lacks stops nothing
+            stream.reconfigure(errors="replace")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED))  # what was started is ended on the way out
     try:
-        app(standalone_mode=False)
-    except InputError as error:
-        _stop(str(error), WRONG_INPUT)
+        code = app(standalone_mode=False)
+        if code == INTERRUPTED:  # so typer tells of Ctrl-C
+            raise KeyboardInterrupt
+        sys.exit(code)
     except DeriveError as error:
         _stop(str(error), WRONG_INPUT)
     except (KeyboardInterrupt, typer.Abort):
@@ -104,11 +111,8 @@ def new(name: Annotated[str, typer.Argument(help="the new file, such as hw1/adam
     """A commented problem file to start from."""
     from derive.session import start_file
 
-    print(f"wrote {start_file(Path(name))}; now: derive build {start_name(name)}")
-
-
-def start_name(name: str) -> str:
-    return name if name.endswith((".yaml", ".yml")) else f"{name}.yaml"
+    made = start_file(Path(name))
+    print(f"wrote {made}; now: derive build {shlex.quote(str(made))}")
 
 
 @app.command()

@@ -17,6 +17,7 @@ from derive.document.text import reason_text
 from derive.report import Verdict
 
 FORMAT = 1
+LARGEST = 10**308  # what JSON readers take for a number
 
 
 def problem_data(result: Any) -> dict[str, Any]:
@@ -67,9 +68,11 @@ def _number(value: Any) -> Any:
     if isinstance(value, MatrixBase):
         return _number(value.tolist())
     value = plain(value)
-    if not isinstance(value, Number):
+    if not isinstance(value, Number) or not value.is_finite:
         return None
-    return int(value) if value.is_Integer else float(value)
+    if value.is_Integer:
+        return int(value)
+    return float(value) if abs(value) < LARGEST else None
 
 
 def step_data(number: str, step: Any, verdict: Verdict, section: str) -> dict[str, Any]:

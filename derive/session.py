@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from derive.document.engine import TexError
 from derive.errors import DeriveError, Fault, InputError
 from derive.pipeline import Result, publish, read, render, work_out
-from derive.problem.model import Problem, Sheet
-
-WORTH_A_PROCESS = 16  # problems from which starting another Python pays
+from derive.problem.model import Sheet
+from derive.workers import work_out_all
 
 
 class Progress(Protocol):
@@ -60,34 +61,72 @@ def build_sheets(
 ) -> Outcome:
     """Every sheet to a PDF in `out`; the manifest last."""
     from derive.document.engine import command, write_text
+    from derive.manifest import FORMAT, sheet_data
 
     command(engine)  # an engine that is not there is told at once
     sheets, outcome = read(paths), Outcome()
+    out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told at once
     manifest: list[dict[str, Any]] = []
 
-    def finish(sheet: Sheet, results: list[Result], faults: list[Fault]) -> None:
-        from derive.manifest import sheet_data
+    def print_sheet(sheet: Sheet, results: list[Result]) -> Any:
+        name = f"{sheet.id}-problems" if problems_only else sheet.id
+        return publish(render(sheet, results, problems_only, templates), name, out, engine)
 
-        files: dict[str, str] = {}
-        if results:
-            name = f"{sheet.id}-problems" if problems_only else sheet.id
-            try:
-                made = publish(render(sheet, results, problems_only, templates), name, out, engine)
-                files = {"pdf": made.pdf.name, "tex": made.tex.name}
-                for box in made.overfull:
-                    progress.complain(
-                        f"{box.problem}: a line is {box.points:.1f} pt too wide (line {box.line} of {made.tex})"
-                    )
-                progress.say(f"wrote {made.pdf}")
-            except DeriveError as error:
-                outcome.broken.append(str(error))
-                progress.complain(str(error))
+    def finish(sheet: Sheet, results: list[Result], faults: list[Fault]) -> None:
+        made, results, complaints = printable(sheet, results, print_sheet)
+        outcome.broken += complaints
+        for line in complaints:
+            progress.complain(line)
+        files = {"pdf": made.pdf.name, "tex": made.tex.name} if made else {}
+        for box in made.overfull if made else ():
+            progress.complain(f"{box.problem}: a line is {box.points:.1f} pt too wide (line {box.line} of {made.tex})")
+        if made:
+            progress.say(f"wrote {made.pdf}")
         manifest.append(sheet_data(sheet, results, faults, files))
 
     _each_sheet(sheets, outcome, progress, jobs, seed, finish)
-    data = {"format": 1, "seed": seed, "sheets": manifest}
+    data = {"format": FORMAT, "seed": seed, "sheets": manifest}
     write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", out / "manifest.json")
     return outcome
+
+
+def printable(
+    sheet: Sheet, results: list[Result], print_sheet: Callable[[Sheet, list[Result]], Any]
+) -> tuple[Any, list[Result], list[str]]:
+    """The sheet printed without the problems that cannot be: what was made (None for nothing), the problems in it (all
+    of them where no problem is at fault), and a complaint for each that was left out."""
+    good = list(results)
+    complaints: list[str] = []
+    while good:
+        try:
+            return print_sheet(sheet, good), good, complaints
+        except Exception as error:
+            unfit = [(r, str(error)) for r in good if isinstance(error, TexError) and error.problem == _marker(r)]
+            if isinstance(error, DeriveError) and not unfit:  # the sheet, its templates or TeX itself is at fault
+                where = "" if isinstance(error, InputError) else f"{sheet.path}: "
+                return None, good, [*complaints, f"{where}{error}"]
+            unfit = unfit or [(r, why) for r in good if (why := _unprintable(sheet, r))]
+            if not unfit:
+                raise
+            complaints += [why for _, why in unfit]
+            good = [r for r in good if all(r is not other for other, _ in unfit)]
+    return None, [], complaints
+
+
+def _marker(result: Result) -> str:
+    return re.sub(r"[^\w./-]", "?", result.problem.path)  # as it stands in the .tex
+
+
+def _unprintable(sheet: Sheet, result: Result) -> str:
+    """What goes wrong when derive writes this problem alone, in words; nothing where all goes well."""
+    from derive.manifest import problem_data
+
+    try:
+        render(sheet, [result])
+        problem_data(result)
+    except Exception as error:
+        return f"{result.problem.path}: derive itself failed on this problem: {type(error).__name__}: {error}"
+    return ""
 
 
 def check_sheets(paths: list[Path], progress: Progress, jobs: int, seed: int) -> Outcome:
@@ -103,7 +142,14 @@ def _each_sheet(
 ) -> None:  # fmt: skip
     problems = [problem for sheet in sheets for problem in sheet.problems]
     progress.begin(len(problems), "working out")
-    worked = _work_out(problems, jobs, seed)
+    with closing(work_out_all(problems, jobs, seed)) as worked:
+        _gather(sheets, worked, outcome, progress, finish)
+
+
+def _gather(
+    sheets: list[Sheet], worked: Iterator[Any], outcome: Outcome, progress: Progress,
+    finish: Callable[[Sheet, list[Result], list[Fault]], None],
+) -> None:  # fmt: skip
     for sheet in sheets:
         results: list[Result] = []
         faults = list(sheet.faults)
@@ -124,41 +170,6 @@ def _each_sheet(
         outcome.problems += len(results)
         outcome.faults += faults
         finish(sheet, results, faults)
-
-
-def _work_out(problems: list[Problem], jobs: int, seed: int) -> Iterator[Any]:
-    """Results in order; in several processes where that pays."""
-    workers = jobs or (min(os.cpu_count() or 1, 4) if len(problems) >= WORTH_A_PROCESS * 4 else 1)
-    if workers == 1 or len(problems) < 2:
-        for problem in problems:
-            yield work_out(problem, seed)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    with ProcessPoolExecutor(min(workers, len(problems)), mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_work_out_file, problem.path, seed) for problem in problems]
-        try:
-            for future, problem in zip(futures, problems, strict=True):
-                # What a process sends back holds no functions; the solution is made again here, the verdicts are not.
-                yield _with_report(problem, future.result())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _work_out_file(path: str, seed: int) -> Any:
-    from derive.pipeline import vocabulary
-    from derive.problem.read import read_problem
-
-    result = work_out(read_problem(path, vocabulary()), seed)
-    return result if isinstance(result, tuple) else result.report
-
-
-def _with_report(problem: Problem, report: Any) -> Any:
-    from derive.pipeline import solve
-
-    return report if isinstance(report, tuple) else Result(problem, solve(problem), report)
 
 
 def failures(result: Result) -> list[str]:
@@ -202,6 +213,8 @@ def start_file(path: Path) -> Path:
     from derive.document.engine import write_text
     from derive.document.templates import package_templates
 
+    if path.name in ("", ".."):
+        raise InputError([Fault(str(path), 0, 0, "the new file needs a name, such as hw1/first")])
     target = path if path.suffix in (".yaml", ".yml") else path.with_name(path.name + ".yaml")
     if target.exists():
         raise InputError([Fault(str(target), 0, 0, "there is such a file already; it is left as it is")])

@@ -43,10 +43,11 @@ class NetworkRun(World):
 @dataclass(frozen=True)
 class LossRun(World):
     """A loss of torch.nn.functional on given targets and outputs (nested tuples of exact numbers), or, without
-    targets, on one random element that suits the loss.
+    targets, on one random element that suits the loss (one example of `outputs` classes, where it sums over classes).
 
     Tags: ('loss',), ('element', i) for the i-th term before the reduction, ('target', i), ('output', i), where
-    i is an index or, in rows, a pair of them, counted from 0. `outputs_are` is 'outputs', 'probabilities' or 'logits'.
+    i is an index or, in rows, a pair of them, counted from 0; ('targets',), ('outputs',) for the first row as a
+    sequence. `outputs_are` is 'outputs', 'probabilities' or 'logits'.
     """
 
     loss: Any

@@ -30,6 +30,12 @@ class _Text(StrPrinter):
         )
         return f"({self._print(expr)})" if isinstance(expr, loose) or negative else self._print(expr)
 
+    def parenthesize(self, item: Any, level: int, strict: bool = False) -> str:
+        """SymPy does not know how loosely our written nodes bind, and would print log(x)*1 - y for log(x)*(1 - y)."""
+        if isinstance(item, nodes.Written):
+            return self.wrap(item) if level > 0 else self._print(item)
+        return super().parenthesize(item, level, strict)
+
     def _print_Numeral(self, expr: nodes.Numeral) -> str:
         return decimal_text(expr)
 
@@ -61,6 +67,8 @@ class _Text(StrPrinter):
         return self.joined(positive_first(expr.args))
 
     def _print_Factors(self, expr: nodes.Factors) -> str:
+        if expr.args[0] == -1:
+            return "-" + "*".join(map(self.wrap, expr.args[1:]))
         return "*".join(map(self.wrap, expr.args))
 
     def _print_Quotient(self, expr: nodes.Quotient) -> str:

@@ -12,9 +12,11 @@ from derive.checks.bindings import Bindings, exact_tensor, observe
 from derive.errors import Bug
 from derive.worlds import CountRun, LayerRun
 
+MOST_PRODUCTS = 50_000_000  # above, the sizes of a layer are followed by torch without computing its entries
 
-def module_of(layer: Any, channels: int) -> nn.Module:
-    """The layer as a module of torch.nn, in float64."""
+
+def module_of(layer: Any, channels: int, device: str = "cpu") -> nn.Module:
+    """The layer as a module of torch.nn, in float64; on the device 'meta' it has sizes and no numbers."""
     padding = 0 if layer.padding == "valid" else layer.padding
     if layer.name == "conv2d":
         return nn.Conv2d(
@@ -26,6 +28,7 @@ def module_of(layer: Any, channels: int) -> nn.Module:
             layer.dilation,
             layer.groups,
             layer.bias,
+            device=device,
             dtype=torch.float64,
         )
     pools: dict[str, Any] = {"max_pool2d": nn.MaxPool2d, "avg_pool2d": nn.AvgPool2d}
@@ -36,20 +39,31 @@ def module_of(layer: Any, channels: int) -> nn.Module:
 
 @observe.register
 def observe_layer(world: LayerRun, generator: torch.Generator) -> Bindings:
-    """The module built, its parameters counted, a tensor sent through it."""
-    module = module_of(world.layer, world.sizes[0])
+    """The module built, its parameters counted, a tensor sent through it. Torch follows the sizes of a large one alone."""
+    device = "cpu" if world.arrays is not None or _products(world) <= MOST_PRODUCTS else "meta"
+    module = module_of(world.layer, world.sizes[0], device)
     if world.arrays is None:
-        given = torch.zeros(1, *world.sizes, dtype=torch.float64)
+        given = torch.zeros(1, *world.sizes, device=device, dtype=torch.float64)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # 'same' padding of even kernels copies its input
             output = module(given)[0].detach()
     else:
         given = exact_tensor(world.arrays).unsqueeze(1)
         output = module(given).detach()[:, 0]
-    bindings = Bindings({}, f"torch.nn.{type(module).__name__} built and run")
+    run = "run" if device == "cpu" else "its sizes followed on torch's meta device"
+    bindings = Bindings({}, f"torch.nn.{type(module).__name__} built and {run}")
     for symbol, (kind, *details) in world.observed:
         bindings.values[symbol] = _observed(kind, details, module, given, output)
     return bindings
+
+
+def _products(world: LayerRun) -> int:
+    """At most so many products make the output: one for each weight (each entry of a window) at each padded place."""
+    layer, (channels, *plane) = world.layer, world.sizes
+    pads = (0, 0) if layer.padding == "valid" else layer.kernel if layer.padding == "same" else layer.padding
+    weights = sum(p.numel() for p in module_of(layer, channels, "meta").parameters())
+    window = channels * layer.kernel[0] * layer.kernel[1]
+    return max(weights, window) * (plane[0] + 2 * pads[0]) * (plane[1] + 2 * pads[1])
 
 
 def _observed(
@@ -84,7 +98,8 @@ def observe_counts(world: CountRun, generator: torch.Generator) -> Bindings:
 
     def counted(layers: int, units: int) -> dict[str, int]:
         sizes = [*before, *[units] * layers, *after]
-        stack = nn.Sequential(*[nn.Linear(a, b, bias=world.bias) for a, b in zip(sizes, sizes[1:], strict=False)])
+        pairs = zip(sizes, sizes[1:], strict=False)
+        stack = nn.Sequential(*[nn.Linear(a, b, bias=world.bias, device="meta") for a, b in pairs])  # sizes, no numbers
         weights = sum(p.numel() for p in stack.parameters() if p.ndim == 2)
         return {"weights": weights, "parameters": sum(p.numel() for p in stack.parameters())}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ def observe_loss(world: LossRun, generator: torch.Generator) -> Bindings:
             value = torch.tensor(float(getattr(world.loss, index[0])))
         elif kind == "loss":
             value = loss_by_torch(world.loss, outputs, targets, world.loss.reduction, world.outputs_are)
+        elif kind in ("targets", "outputs"):
+            value = {"targets": targets, "outputs": outputs}[kind][0]
         else:
             value = {"element": terms, "target": targets, "output": outputs}[kind][place]
         bindings.values[symbol] = value.to(torch.float64)
@@ -42,14 +45,20 @@ def _given(world: LossRun) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _random(world: LossRun, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """One element: labels where the loss needs labels, probabilities where it needs probabilities."""
+    """One element (or example, where the loss sums over classes): labels where the loss needs labels, probabilities
+    where it needs probabilities."""
 
-    def uniform(low: float, high: float) -> torch.Tensor:
-        return low + (high - low) * torch.rand(1, generator=generator, dtype=torch.float64)
+    def uniform(low: float, high: float, classes: Any = None) -> torch.Tensor:
+        size = (1,) if classes is None else (1, int(classes))
+        return low + (high - low) * torch.rand(size, generator=generator, dtype=torch.float64)
 
     name = world.loss.name
+    if world.loss.on == "classes":
+        scores, target = uniform(-1.5, 1.5, world.outputs), torch.softmax(uniform(-1.5, 1.5, world.outputs), 1)
+        output = scores if world.outputs_are == "logits" else torch.softmax(scores, 1)
+        return target, output.detach().requires_grad_()
     if name in ("binary_cross_entropy", "binary_cross_entropy_with_logits"):
-        target = torch.randint(0, 2, (1,), generator=generator).to(torch.float64)
+        target = uniform(0, 1)
         output = uniform(-3, 3) if world.outputs_are == "logits" else uniform(0.05, 0.95)
     elif name == "hinge":
         target = 2 * torch.randint(0, 2, (1,), generator=generator).to(torch.float64) - 1
@@ -76,11 +85,25 @@ def _class_indices(scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return target.to(torch.int64) if target.ndim < scores.ndim else target
 
 
-# Cross-entropy from probabilities p is that of the scores log p, for softmax gives p back; divergence takes log p too.
+LEAST = -1000.0  # log 0: softmax makes exactly 0 of it, and, other than -inf, it may be multiplied by a target of 0
+
+
+def _from_probabilities(p: torch.Tensor, target: torch.Tensor, reduction: str) -> torch.Tensor:
+    """Cross-entropy from probabilities p is that of the scores log p, for softmax gives p back."""
+    return F.cross_entropy(torch.log(p).clamp(min=LEAST), _class_indices(p, target), reduction=reduction)
+
+
+def _divergence(p: torch.Tensor, target: torch.Tensor, reduction: str) -> torch.Tensor:
+    """torch takes log p; it warns that its mean is over entries, which is what 'mean' is documented to be here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return F.kl_div(torch.log(p), target, reduction=reduction)
+
+
 ADAPTERS: dict[tuple[str, str], Callable[[torch.Tensor, torch.Tensor, str], torch.Tensor]] = {
     ("binary_cross_entropy", "logits"): lambda z, y, r: F.binary_cross_entropy_with_logits(z, y, reduction=r),
     ("cross_entropy", "logits"): lambda z, y, r: F.cross_entropy(z, _class_indices(z, y), reduction=r),
-    ("cross_entropy", ""): lambda p, y, r: F.cross_entropy(torch.log(p), _class_indices(p, y), reduction=r),
-    ("kl_divergence", ""): lambda p, y, r: F.kl_div(torch.log(p), y, reduction=r),
+    ("cross_entropy", ""): _from_probabilities,
+    ("kl_divergence", ""): _divergence,
     ("hinge", ""): lambda s, y, r: F.margin_ranking_loss(s, torch.zeros_like(s), y, margin=1.0, reduction=r),
 }

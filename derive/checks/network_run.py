@@ -14,6 +14,8 @@ from derive.checks.loss_run import loss_by_torch
 from derive.checks.twins import named
 from derive.worlds import NetworkRun
 
+COUNTS = ("weights", "biases", "parameters")
+
 
 def activation_of(activation: Any) -> nn.Module:
     """The activation's layer of torch.nn, by the name in its row; softmax over the entries of a row."""
@@ -26,8 +28,10 @@ def activation_of(activation: Any) -> nn.Module:
 @observe.register
 def observe_network(world: NetworkRun, generator: torch.Generator) -> Bindings:
     """Rows in torch, columns on the page: an array of torch's (1, n) is bound as its transpose."""
-    linears, activations = build(world.network)
     tags = {tag: symbol for symbol, tag in world.observed}
+    if all(kind in COUNTS for kind, *_ in tags):
+        return _counted(world, tags)
+    linears, activations = build(world.network)
     given = {tag: exact_tensor(value) for symbol, value in world.values for s, tag in world.observed if s == symbol}
     _fill(linears, given, generator)
     x = (
@@ -57,6 +61,15 @@ def observe_network(world: NetworkRun, generator: torch.Generator) -> Bindings:
             if ("delta", k) in tags:
                 (delta,) = torch.autograd.grad(loss, run["pre_activation", k], retain_graph=True)
                 bindings.values[tags["delta", k]] = delta.T
+    return bindings
+
+
+def _counted(world: NetworkRun, tags: dict[Any, Any]) -> Bindings:
+    """A network that is only counted: on the device 'meta' its layers have sizes and no numbers, so any width fits."""
+    bindings = Bindings({}, "the network built in torch.nn and counted")
+    with torch.device("meta"):
+        linears, _ = build(world.network)
+    _counts(bindings, tags, linears)
     return bindings
 
 
@@ -115,6 +128,6 @@ def _counts(bindings: Bindings, tags: dict[Any, Any], linears: list[nn.Linear]) 
     for suffix, members in groups.items():
         weights = sum(linear.weight.numel() for linear in members)
         biases = sum(linear.bias.numel() for linear in members if linear.bias is not None)
-        for name, count in (("weights", weights), ("biases", biases), ("parameters", weights + biases)):
+        for name, count in zip(COUNTS, (weights, biases, weights + biases), strict=True):
             if (name, *suffix) in tags:
                 bindings.values[tags[(name, *suffix)]] = torch.tensor(float(count), dtype=torch.float64)

@@ -71,7 +71,8 @@ def _same(one: Bindings, other: Bindings) -> bool:
     """Whether nothing that was observed differs. A quantity known by its expectation has no value of its own to compare."""
     averaged = {key.args[0] for key in one.values if isinstance(key, Expectation)}
     return one.values.keys() == other.values.keys() and all(
-        one.values[key].shape == other.values[key].shape and torch.equal(one.values[key], other.values[key])
+        one.values[key].shape == other.values[key].shape
+        and (one.values[key].is_meta or torch.equal(one.values[key], other.values[key]))  # some have sizes alone
         for key in one.values.keys() - averaged
     )
 
@@ -214,9 +215,10 @@ def check_relation(claim: Holds, seed: int = 0) -> Verdict:
 
 @check.register
 def check_shape(claim: HasShape, seed: int = 0) -> Verdict:
-    """The sizes of the tensor that torch made; 0-d tensors count as 1 x 1."""
+    """The sizes of the tensor that torch made, to the unit; 0-d tensors count as 1 x 1."""
     bindings = next(points(claim.world, claim.shape, seed))
-    sizes = tuple(round(float(evaluate(size, bindings))) for size in claim.shape)
+    values = [float(evaluate(size, bindings)) for size in claim.shape]
+    sizes = tuple(int(value) if value.is_integer() else value for value in values)
     tensor = bindings.value(claim.of)
     found = tuple(tensor.shape) or (1, 1)
     detail = "" if sizes == found else f"{sizes} here and {found} by torch"
@@ -225,8 +227,14 @@ def check_shape(claim: HasShape, seed: int = 0) -> Verdict:
 
 @check.register
 def check_count(claim: HasCount, seed: int = 0) -> Verdict:
-    """The count that torch made, against every side."""
-    return compare(claim.sides, claim.world, seed, lambda b: b.value(claim.of), (claim.of,))
+    """The count that torch made, against every side; where sides are numbers, to the unit, however large they are."""
+    verdict = compare(claim.sides, claim.world, seed, lambda b: b.value(claim.of), (claim.of,))
+    numbers = [number for number in map(plain, claim.sides) if isinstance(number, Rational)]
+    if not verdict.passed or not numbers:
+        return verdict
+    found = int(next(points(claim.world, claim.sides, seed)).value(claim.of))
+    wrong = [number for number in numbers if number != found]
+    return replace(verdict, passed=False, detail=f"{wrong[0]} here and {found} by torch") if wrong else verdict
 
 
 @check.register

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from sympy import Expr, Integer, Lt, Symbol, expand
+from sympy import Integer, Lt, Symbol, expand
 
 from derive.algebra.nodes import Factors, Numeral, Power, Terms, plain
 from derive.derivation import Answer, Derivation, HasCount, Holds, Reason, Section, Work, rule
@@ -20,7 +20,9 @@ LAYERS = rule("layers of a block", "into the block, between its {0} layers, and 
 BIASES = rule("biases of a block", "one bias for each unit")
 MORE_LAYERS = rule("one layer more", "the count with one layer more, less the count without")
 MORE_UNITS = rule("one unit more in each layer", "the count with one unit more in each layer, less the count without")
+BY_TERMS = rule("term by term", "term by term; terms that stay as they are cancel")
 SIMPLIFY = rule("what remains", "what remains")
+FROM_ABOVE = rule("growth from above", "from above")
 INSERT = rule("insert depth and width", "insert the numbers")
 COMPUTE = rule("compute the growth", "compute")
 NAMES = rule(
@@ -125,20 +127,46 @@ def count_section(block: Block, world: CountRun) -> Section:
     return work.section()
 
 
+def counts(block: Block, what: str, by: str) -> tuple[Any, Any]:
+    """The count with one more, and the count."""
+    more = block.count(what, K + 1, D) if by == "depth" else block.count(what, K, Terms(D, Integer(1)))
+    return more, block.count(what, K, D)
+
+
 def difference(block: Block, what: str, by: str) -> Any:
     """The count with one more, less the count."""
-    more = block.count(what, K + 1, D) if by == "depth" else block.count(what, K, Terms(D, Integer(1)))
-    return Terms(more, Factors(Integer(-1), block.count(what, K, D)))
+    more, less = counts(block, what, by)
+    return Terms(more, Factors(Integer(-1), less))
 
 
-def simplified(block: Block, what: str, by: str) -> Expr:
-    """What one more adds: D^2 (+ D), or D_i + D_o + (K - 1)(2D + 1) (+ K)."""
-    rest = expand(plain(difference(block, what, by)))
-    if by == "depth":
-        return rest
-    inner = (K - 1) * (2 * D + 1)
-    outside = expand(rest - inner)
-    return Terms(*outside.as_ordered_terms(), inner) if outside.free_symbols else rest
+def by_terms(block: Block, what: str, by: str) -> Any:
+    """The difference, term by term: in each term that changes it is one factor that does."""
+    pairs = zip(*(c.args for c in counts(block, what, by)), strict=True)
+    return Terms(*[Factors(*_changed(more, less)) for more, less in pairs if more != less])
+
+
+def _changed(more: Any, less: Any) -> list[Any]:
+    """The factors of a term, the one that changes as its difference."""
+    return [a if a == b else Terms(a, Factors(Integer(-1), b)) for a, b in zip(more.args, less.args, strict=True)]
+
+
+def simplified(block: Block, what: str, by: str) -> Any:
+    """What one more adds: D^2 (+ D), or D_i + (K - 1)(2D + 1) + D_o (+ K)."""
+    found = []
+    for more, less in zip(*(c.args for c in counts(block, what, by)), strict=True):
+        if more != less:
+            values = [
+                factor if a == b else _written(factor)
+                for factor, a, b in zip(_changed(more, less), more.args, less.args, strict=True)
+            ]
+            found.append(Factors(*[value for value in values if value != 1]))
+    return Terms(*found)
+
+
+def _written(change: Any) -> Any:
+    """A difference of two factors, multiplied out: 1, or 2D + 1."""
+    terms = expand(plain(change)).as_ordered_terms()
+    return Terms(*[Factors(*term.args) if term.is_Mul else term for term in terms])
 
 
 def growth_section(block: Block, world: CountRun, by: str) -> Section:
@@ -147,7 +175,8 @@ def growth_section(block: Block, world: CountRun, by: str) -> Section:
     for what in block.kinds:
         written = difference(block, what, by)
         work.claim(HasCount(world, growth_symbol(what, by), (written,)), MORE_LAYERS if by == "depth" else MORE_UNITS)
-        work.equal(written, simplified(block, what, by), why=SIMPLIFY, result=True)
+        work.equal(written, by_terms(block, what, by), why=BY_TERMS)
+        work.equal(by_terms(block, what, by), simplified(block, what, by), why=SIMPLIFY, result=True)
     return work.section()
 
 
@@ -156,7 +185,7 @@ def _number(work: Work, block: Block, what: str, by: str) -> int:
     known = {D: block.width, K: block.depth, D_I: block.before[-1], D_O: block.after[0]}
     inserted = formula.xreplace({s: Numeral(v) for s, v in known.items()})
     value = int(plain(inserted))
-    work.claim(HasCount(work.world, growth_symbol(what, by), (formula,)), SIMPLIFY)
+    work.claim(HasCount(work.world, growth_symbol(what, by), (formula,)), FROM_ABOVE)
     work.equal(formula, inserted, why=INSERT)
     work.equal(inserted, Integer(value), why=COMPUTE, result=True)
     return value

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sympy import Expr, Integer, Piecewise, Rational, Symbol, count_ops, log
+from sympy import Add, Dummy, Expr, Integer, Piecewise, Rational, Symbol, count_ops, exp, log
 from sympy.core.relational import Ge, Gt, Le, Lt, Relational
 
-from derive.algebra.nodes import Numeral, Quotient, Terms, plain
+from derive.algebra.functions import sigmoid
+from derive.algebra.nodes import Factors, Numeral, Quotient, Terms, plain
+from derive.algebra.notation import as_written, positive_first
 from derive.algebra.numbers import exact, numeral
 from derive.algebra.values import unfolded
 from derive.derivation import Answer, Derivation, Equal, Holds, Section, Work, rule
@@ -23,7 +25,11 @@ SIDE = rule("which branch", "compare to choose the branch")
 BRANCH = rule("branch of an element", "so this is the branch of element {0}")
 INSERT = rule("insert an element", "insert target and output of element {0}")
 VALUE = rule("value of an element", "compute")
+THROUGH_SIGMOID = rule("loss of a logit", "the probability is the sigmoid of the logit")
+LABELLED = rule("loss of a logit with a label", "the definition of the sigmoid, for the label {0}")
+COLLECT = rule("collect the labels", "weigh the two by {0} and {1}")
 EXACT = rule("exact value", "what multiplies zero drops out")
+ARITHMETIC = rule("arithmetic before logarithms", "carry out the arithmetic")
 MEAN = rule("mean of the elements", "the mean over the {0} elements")
 SUM = rule("sum of the elements", "the sum over the {0} elements")
 ROWS = rule("mean over rows", "the sum over the entries, divided by the number of rows, {0}")
@@ -43,12 +49,13 @@ class Loss:
             sections, terms = class_sections(batch)
         else:
             sections, terms = element_sections(batch)
+        each = _terms_answer(batch, terms)
         if batch.loss.reduction == "none":
-            answers: tuple[Answer, ...] = (_terms_answer(batch, terms),)
+            answers: tuple[Answer, ...] = (replace(each, name="loss", is_main=True), each)
         else:
             section, value = reduction_section(batch, terms)
             sections.append(section)
-            answers = (_loss_answer(batch, value), _terms_answer(batch, terms))
+            answers = (_loss_answer(batch, value), each)
         return Derivation("Loss of the minibatch", tuple(sections), answers)
 
 
@@ -67,9 +74,17 @@ def definition_section(batch: Minibatch) -> Section:
     y, p, ell = Symbol("y", real=True), batch.output_symbol, Symbol("ell")
     settings = tuple((symbol, ("setting", symbol.name)) for symbol in batch.settings)
     observed = ((ell, ("element", 0)), (y, ("target", 0)), (p, ("output", 0)), *settings)
-    world = LossRun(batch.loss, None, None, observed, batch.outputs_are)
-    work = Work("Definition", world)
-    return work.equal(ell, batch.term(y, p), why=DEFINITION).section()
+    work = Work("Definition", LossRun(batch.loss, None, None, observed, batch.outputs_are))
+    if batch.outputs_are != "logits":
+        return work.equal(ell, batch.term(y, p), why=DEFINITION).section()
+
+    def by_probability(label: Expr) -> Any:
+        return as_written(batch.loss.term(label, sigmoid(p)))
+
+    work.equal(ell, by_probability(y), why=THROUGH_SIGMOID)
+    for label in (Integer(1), Integer(0)):
+        work.equal(by_probability(label), batch.term(label, p), why=LABELLED, about=(label,))
+    return work.equal(ell, batch.term(y, p), why=COLLECT, about=(y, 1 - y)).section()
 
 
 def element_section(batch: Minibatch, k: int) -> tuple[Section, Any]:
@@ -96,9 +111,10 @@ def steps_to_value(work: Work, inserted: Any, value: Any) -> None:
         if inserted != value:
             work.equal(inserted, numeral(value), why=VALUE, result=True)
         return
-    readable = _with_numerals(value)
+    readable = readable_value(inserted)
     if readable != inserted:
-        work.equal(inserted, readable, why=EXACT)
+        dropped = len(Add.make_args(plain(readable))) < len(getattr(inserted, "args", ()))
+        work.equal(inserted, readable, why=EXACT if dropped else ARITHMETIC)
     work.equal(readable, numeral(unfolded(value)), why=VALUE, result=True)
 
 
@@ -127,11 +143,33 @@ def _branch(formula: Piecewise, shown: dict[Any, Any], work: Work, number: int) 
     raise GivenError("no branch of the loss holds for these numbers", ("given",))
 
 
-def _with_numerals(value: Any) -> Any:
-    """The exact value with its rational numbers inside logarithms as decimals: -log(9/10) reads -log 0.9."""
-    return value.replace(
-        lambda e: isinstance(e, log) and isinstance(e.args[0], Rational), lambda e: log(Numeral(e.args[0]))
-    )
+def readable_value(inserted: Any) -> Any:
+    """The arithmetic around and inside logarithms and exponentials done, these themselves kept: 0 log 0.9 - 1 log(1 - 0.9)
+    reads -log 0.1."""
+    kept: dict[Any, Dummy] = {}
+
+    def keep(node: Any) -> Any:
+        inside = plain(node.args[0])
+        simple = node.func(inside)
+        return simple if isinstance(simple, Rational) else kept.setdefault(node.func(Numeral(inside)), Dummy())
+
+    def is_simple(node: Any) -> bool:
+        return isinstance(node, log | exp) and isinstance(plain(node.args[0]), Rational)
+
+    sums = plain(inserted.replace(is_simple, keep))
+    back = {dummy: node for node, dummy in kept.items()}
+    return Terms(*[_term(term, back) for term in positive_first(Add.make_args(sums))])
+
+
+def _term(term: Any, back: dict[Any, Any]) -> Any:
+    """One term with its coefficient as a numeral, and as_written what was kept."""
+    coefficient, rest = term.as_coeff_Mul()
+    rest = as_written(rest).xreplace(back)
+    if rest == 1:
+        return Numeral(coefficient)
+    if abs(coefficient) == 1:
+        return coefficient * rest
+    return Factors(Numeral(coefficient), rest)
 
 
 def reduction_section(batch: Minibatch, terms: list[Any]) -> tuple[Section, Any]:

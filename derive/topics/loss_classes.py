@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Integer, Rational, Symbol, exp, log
+from sympy import IndexedBase, Integer, Rational, Sum, Symbol, exp, log
 
 from derive.algebra.nodes import Factors, Numeral, Terms, plain
 from derive.algebra.numbers import numeral
 from derive.derivation import Section, Work, rule
 from derive.topics.minibatch import Minibatch
+from derive.worlds import LossRun
 
+DEFINITION = rule("definition of the loss over classes", "the loss of one example, summed over its {0} classes")
+THROUGH_SOFTMAX = rule("loss of logits", "the probabilities are the softmax of the logits")
+LOG_SUM_EXP = rule(
+    "log-sum-exp", "the logarithm of a quotient is a difference, and the targets of an example add up to one"
+)
 OWN_CLASS = rule("the target's class", "only the class of the target counts: class {0}, counted from zero")
 WEIGHTED = rule("weighted classes", "each class counts with its target probability")
-SOFTMAX = rule(
-    "logarithm of softmax", "the logarithm of softmax is the logit minus the logarithm of the sum of exponentials"
-)
 INSERT = rule("insert an example", "insert the numbers of example {0}")
 VALUE = rule("value of an example", "compute")
 
 
 def class_sections(batch: Minibatch) -> tuple[list[Section], list[Any]]:
-    """A section an example; and the exact loss of each."""
-    sections, terms = [], []
+    """The definition, and a section an example; and the exact loss of each."""
+    sections, terms = [definition_section(batch)], []
     for i in range(batch.rows):
         section, value = _example(batch, i)
         sections.append(section)
@@ -30,16 +33,39 @@ def class_sections(batch: Minibatch) -> tuple[list[Section], list[Any]]:
     return sections, terms
 
 
+def definition_section(batch: Minibatch) -> Section:
+    """The loss of one example, for any target and any outputs in as many classes as the batch has."""
+    ell, classes, k, j = Symbol("ell"), Integer(len(batch.outputs[0])), *map(_index, "kj")
+    y, output = IndexedBase("y"), IndexedBase(batch.output_symbol.name)
+    observed = ((ell, ("element", 0)), (y, ("targets",)), (output, ("outputs",)))
+    work = Work("Definition", LossRun(batch.loss, None, classes, observed, batch.outputs_are))
+    if batch.outputs_are != "logits":
+        return work.equal(
+            ell, _over(batch.loss.term(y[k], output[k]), k, classes), why=DEFINITION, about=(classes,)
+        ).section()
+    total = Sum(exp(output[j]), (j, 1, classes))
+    through = _over(batch.loss.term(y[k], exp(output[k]) / total), k, classes)
+    work.equal(ell, through, why=THROUGH_SOFTMAX)
+    return work.equal(through, Terms(log(total), -Sum(y[k] * output[k], (k, 1, classes))), why=LOG_SUM_EXP).section()
+
+
+def _index(letter: str) -> Symbol:
+    return Symbol(letter, integer=True, positive=True)
+
+
+def _over(term: Any, k: Symbol, classes: Any) -> Any:
+    """The sum of the term over the classes, its sign in front."""
+    sign, rest = term.as_coeff_Mul()
+    return sign * Sum(rest, (k, 1, classes))
+
+
 def _example(batch: Minibatch, i: int) -> tuple[Section, Any]:
     work = Work(f"Example {i + 1}", batch.world)
     ell = Symbol(f"ell_{i + 1}")
-    letter = "z" if batch.outputs_are == "logits" else "y_hat"
-    outputs = [Symbol(f"{letter}_{i + 1}_{j + 1}", real=True) for j in range(len(batch.outputs[i]))]
-    weights = _weights(batch, i)
+    outputs = [Symbol(f"{batch.output_symbol}_{i + 1}_{j + 1}", real=True) for j in range(len(batch.outputs[i]))]
+    weights = batch.weights(i)
     chosen = [j for j, w in enumerate(weights) if w != 0]
-    why, about = (OWN_CLASS, (Integer(chosen[0]),)) if len(chosen) == 1 and weights[chosen[0]] == 1 else (WEIGHTED, ())
-    if batch.outputs_are == "logits":
-        why = SOFTMAX if len(chosen) == 1 else why
+    why, about = (OWN_CLASS, (Integer(chosen[0]),)) if len(chosen) == 1 else (WEIGHTED, ())
     named = _loss(batch, outputs, weights, chosen)
     inserted = _loss(batch, [Numeral(v) for v in batch.outputs[i]], weights, chosen)
     work.equal(ell, named, why=why, about=about)
@@ -49,22 +75,11 @@ def _example(batch: Minibatch, i: int) -> tuple[Section, Any]:
     return work.section(), value
 
 
-def _weights(batch: Minibatch, i: int) -> list[Any]:
-    target = batch.targets[i]
-    if isinstance(target, tuple):
-        return list(target)
-    return [Integer(int(j == target)) for j in range(len(batch.outputs[i]))]
-
-
-def _loss(batch: Minibatch, outputs: list[Any], weights: list[Any], chosen: list[int]) -> Any:
+def _loss(batch: Minibatch, outputs: list[Any], weights: tuple[Any, ...], chosen: list[int]) -> Any:
     """The cross-entropy of one example in its outputs (symbols or numerals), classes of weight zero left out."""
-    total = Terms(*[exp(z) for z in outputs])
-    terms = []
+    over_logits = batch.outputs_are == "logits"
+    terms = [Terms(log(Terms(*[exp(z) for z in outputs])))] if over_logits else []
     for j in chosen:
-        inner = log(outputs[j]) if batch.outputs_are != "logits" else None
         weight = () if weights[j] == 1 else (Numeral(Rational(weights[j])),)
-        if inner is not None:
-            terms.append(Factors(Integer(-1), *weight, inner))
-        else:
-            terms.append(Factors(*weight, Terms(log(total), Factors(Integer(-1), outputs[j]))))
+        terms.append(Factors(Integer(-1), *weight, outputs[j] if over_logits else log(outputs[j])))
     return Terms(*terms)

@@ -6,15 +6,18 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from sympy import Abs, Expr, Symbol
+from sympy import Abs, Expr, Integer, Rational, Symbol
 from sympy.core.sympify import _sympify as strict
 
 from derive.algebra.nodes import Magnitude
 from derive.algebra.notation import as_written
+from derive.algebra.numbers import decimal_text, numeral
 from derive.errors import GivenError
 from derive.worlds import LossRun
 
 KINDS = ("outputs", "probabilities", "logits")
+LARGEST_LOGIT = 700  # e to this power is near the largest number in double precision, in which the referee works
+NEAREST_TO_ONE = Rational(1, 10**5)  # nearer to 1 a probability in double precision has not the digits of 1 - p
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,13 @@ class Minibatch:
             return self.targets[place[0]][place[1]], self.outputs[place[0]][place[1]]
         return self.targets[place], self.outputs[place]
 
+    def weights(self, i: int) -> tuple[Any, ...]:
+        """The target probability of each class, for example i (from 0) of a loss over classes."""
+        target = self.targets[i]
+        if isinstance(target, tuple):
+            return target
+        return tuple(Integer(int(j == target)) for j in range(len(self.outputs[i])))
+
     @cached_property
     def settings(self) -> dict[Symbol, Any]:
         """The loss's own parameters by symbol, such as the threshold delta."""
@@ -88,7 +98,7 @@ class Minibatch:
             for i in range(self.rows):
                 observed.append((Symbol(f"ell_{i + 1}"), ("element", i)))
                 for j in range(len(self.outputs[0])):
-                    symbol = Symbol(f"{'z' if self.outputs_are == 'logits' else 'y_hat'}_{i + 1}_{j + 1}", real=True)
+                    symbol = Symbol(f"{self.output_symbol}_{i + 1}_{j + 1}", real=True)
                     observed.append((symbol, ("output", (i, j))))
         else:
             for k, place in enumerate(self.places):
@@ -114,26 +124,35 @@ def minibatch_of(given: Any) -> Minibatch:
     if kind not in given.loss.takes:
         allowed = " or ".join(f"'{name}'" for name in given.loss.takes)
         raise GivenError(f"{given.loss.name} takes {allowed}, not '{kind}'", ("given", kind))
-    targets, outputs = _listed(given.targets), _listed(getattr(given, kind))
+    targets, outputs = _listed(given.targets, "targets"), _listed(getattr(given, kind), kind)
     if given.loss.on == "classes" and not isinstance(outputs[0], tuple):
-        targets, outputs = (targets if len(targets) == len(outputs) == 1 else _one_row(targets, outputs)), (outputs,)
+        targets, outputs = _one_row(targets, outputs), (outputs,)
+    found_as = kind
     if given.loss.name == "binary_cross_entropy_with_logits":
         kind = "logits"
     if given.loss.name == "binary_cross_entropy" and kind == "outputs":
         kind = "probabilities"
     batch = Minibatch(given.loss, targets, outputs, kind)
-    _compare(batch, found[0])
-    _domains(batch, found[0])
+    _compare(batch, found_as)
+    _domains(batch, found_as)
     return batch
 
 
 def _one_row(targets: tuple[Any, ...], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """The target of a single example: a class index stays one, a row of probabilities becomes a row."""
-    return targets if len(targets) == 1 and len(outputs) > 1 else (targets,)
+    single = isinstance(targets[0], tuple) or (len(targets) == 1 and len(outputs) > 1)
+    return targets if single else (targets,)
 
 
-def _listed(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
+def _listed(value: Any, key: str) -> tuple[Any, ...]:
+    """A list of numbers, or of rows of numbers; raises GivenError for what is nested deeper."""
+    listed = value if isinstance(value, tuple) else (value,)
+    for k, row in enumerate(listed):
+        if isinstance(row, tuple) and any(isinstance(entry, tuple) for entry in row):
+            raise GivenError(
+                f"'{key}' are a list of numbers, or of rows of numbers; these are nested deeper", ("given", key, k)
+            )
+    return listed
 
 
 def _compare(batch: Minibatch, kind: str) -> None:
@@ -141,53 +160,87 @@ def _compare(batch: Minibatch, kind: str) -> None:
     if len(targets) != len(outputs):
         raise GivenError(f"{len(targets)} targets for {len(outputs)} {kind}; as many are needed", ("given", "targets"))
     target_rows = isinstance(targets[0], tuple)
-    if batch.loss.on == "classes" and not target_rows:
+    if batch.loss.on == "classes":
         classes = len(outputs[0])
-        for k, target in enumerate(targets):
-            if not target.is_Integer or not 0 <= target < classes:
-                raise GivenError(f"class {target} is not one of 0 to {classes - 1}", ("given", "targets", k))
-    elif target_rows != batch.is_rows or (target_rows and len(targets[0]) != len(outputs[0])):
+        if classes < 2:
+            raise GivenError("at least two classes are needed, each with a number of its own", ("given", kind))
+        if not target_rows:
+            for k, target in enumerate(targets):
+                if not target.is_Integer or not 0 <= target < classes:
+                    raise GivenError(
+                        f"class {_shown(target)} is not one of 0 to {classes - 1}", ("given", "targets", k)
+                    )
+            return
+    if target_rows != batch.is_rows or (target_rows and len(targets[0]) != len(outputs[0])):
         raise GivenError(f"targets and {kind} must have one shape", ("given", "targets"))
 
 
 def _domains(batch: Minibatch, kind: str) -> None:
-    """Probabilities lie between 0 and 1, labels are labels, and rows of probabilities sum to one."""
+    """Probabilities lie between 0 and 1, labels are labels, rows of probabilities sum to one, logarithms exist."""
     name = batch.loss.name
-    for path, value in _numbers("targets", batch.targets):
-        if name.startswith("binary_cross_entropy") and not 0 <= value <= 1:
-            raise GivenError(f"a target of binary cross-entropy lies between 0 and 1, not {value}", path)
-        if name == "hinge" and value not in (-1, 1):
-            raise GivenError(f"a target of the hinge loss is -1 or 1, not {value}", path)
-        if name == "kl_divergence" and not 0 < value <= 1:
-            raise GivenError(f"a target of the divergence is a probability above 0, not {value}", path)
-    if batch.outputs_are != "logits" and name in ("binary_cross_entropy", "cross_entropy", "kl_divergence"):
+    if batch.outputs_are == "logits":
         for path, value in _numbers(kind, batch.outputs):
-            if not 0 < value < 1:
+            if abs(value) > LARGEST_LOGIT:
                 raise GivenError(
-                    f"a probability strictly between 0 and 1 is needed, not {value}: its logarithm is taken", path
+                    f"a logit between -{LARGEST_LOGIT} and {LARGEST_LOGIT} is needed, not {_shown(value)}", path
                 )
-    if name in ("cross_entropy", "kl_divergence"):
-        for key, rows in (("targets", batch.targets), (kind, batch.outputs)):
-            if key != "logits":
-                _sum_to_one(key, rows)
+    if name.startswith("binary_cross_entropy"):
+        _binary(batch, kind)
+    elif name == "hinge":
+        for path, value in _numbers("targets", batch.targets):
+            if value not in (-1, 1):
+                raise GivenError(f"a target of the hinge loss is -1 or 1, not {_shown(value)}", path)
+    elif name in ("cross_entropy", "kl_divergence"):
+        if batch.loss.on == "elements" or isinstance(batch.targets[0], tuple):
+            _distributions("targets", batch.targets)
+        if batch.outputs_are != "logits":
+            _distributions(kind, batch.outputs)
+            _have_logarithms(batch, kind)
 
 
-def _sum_to_one(key: str, rows: tuple[Any, ...]) -> None:
-    listed = (
-        rows
-        if isinstance(rows[0], tuple)
-        else (rows,)
-        if key != "targets" or (len(rows) > 1 and not _classes(rows))
-        else ()
-    )
-    for k, row in enumerate(listed):
+def _binary(batch: Minibatch, kind: str) -> None:
+    """Each target is a probability; each output has a logarithm, and so has what it lacks to one."""
+    targets = dict(_numbers("targets", batch.targets))
+    for path, value in targets.items():
+        if not 0 <= value <= 1:
+            raise GivenError(f"a target of binary cross-entropy lies between 0 and 1, not {_shown(value)}", path)
+    if batch.outputs_are == "logits":
+        return
+    for path, value in _numbers(kind, batch.outputs):
+        if not 0 < value < 1:
+            raise GivenError(
+                f"a probability strictly between 0 and 1 is needed, not {_shown(value)}: its logarithm is taken", path
+            )
+        target = targets[("given", "targets", *path[2:])]
+        if target != 1 and 1 - value < NEAREST_TO_ONE:
+            raise GivenError(
+                f"{_shown(value)} is too near to 1 for a target of {_shown(target)}: its loss cannot be judged in double precision",
+                path,
+            )
+
+
+def _have_logarithms(batch: Minibatch, kind: str) -> None:
+    """A probability is above 0 where its logarithm is taken: everywhere, or where its class has a weight."""
+    weights = [batch.weights(i) for i in range(batch.rows)] if batch.loss.on == "classes" else None
+    for path, value in _numbers(kind, batch.outputs):
+        if value == 0 and (weights is None or weights[path[2]][path[3]] != 0):
+            raise GivenError("a probability above 0 is needed here: its logarithm is taken", path)
+
+
+def _shown(value: Any) -> str:
+    return decimal_text(numeral(value))
+
+
+def _distributions(key: str, rows: tuple[Any, ...]) -> None:
+    """Every row (or the one flat list) consists of probabilities that sum to one."""
+    for path, value in _numbers(key, rows):
+        if not 0 <= value <= 1:
+            raise GivenError(f"a probability lies between 0 and 1, not {_shown(value)}", path)
+    is_rows = isinstance(rows[0], tuple)
+    for k, row in enumerate(rows if is_rows else (rows,)):
         if sum(row) != 1:
-            path = ("given", key, k) if isinstance(rows[0], tuple) else ("given", key)
+            path = ("given", key, k) if is_rows else ("given", key)
             raise GivenError(f"these probabilities add up to {float(sum(row)):g}, not to 1", path)
-
-
-def _classes(rows: tuple[Any, ...]) -> bool:
-    return all(value.is_Integer for value in rows)
 
 
 def _numbers(key: str, nested: tuple[Any, ...]) -> list[tuple[tuple[Any, ...], Any]]:

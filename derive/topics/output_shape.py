@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sympy import Integer, Symbol
 
-from derive.algebra.nodes import Factors, Floor, Quotient, Terms, plain
+from derive.algebra.nodes import Factors, Floor, Numeral, Quotient, Terms, plain
 from derive.derivation import Answer, Derivation, HasShape, Reason, Section, Work, rule
 from derive.topics.planes import AXES, Plane, plane_of
 from derive.topics.registry import questions
@@ -17,7 +17,12 @@ FORMULA = rule(
     "output size", "places where the kernel fits: the room that is left, in steps of the stride, and the first place"
 )
 SAME = rule("same padding", "'same' padding keeps the size")
-NAMES = rule("names of sizes", "{0} is the size of the kernel, {1} the padding on each side, {2} the stride{3}")
+NAMES = rule("names of sizes", "{0} is the size of the kernel, {1} the padding on each side, {2} the stride")
+DILATED_NAMES = rule(
+    "names of sizes with dilation",
+    "{0} is the size of the kernel, {1} the padding on each side, {2} the stride, {3} the dilation: the step between "
+    "neighbours in the kernel",
+)
 INSERT = rule("insert sizes", "insert the sizes")
 COMPUTE = rule("compute the size", "compute")
 CHANNELS = rule("output channels", "one channel for each filter")
@@ -98,11 +103,10 @@ def axis_value(plane: Plane, axis: int) -> int:
 
 def axis_section(plane: Plane, world: LayerRun, axis: int) -> Section:
     """The height or the width: formula, numbers, value."""
-    from derive.algebra.nodes import Numeral
-
     n, dilated = names(axis), plane.layer.dilation[axis] != 1
-    about = (n["K"], n["P"], n["S"], ", then the dilation" if dilated else "")
-    work = Work(AXES[axis][1].capitalize(), world, None if plane.is_same else Reason(NAMES, about))
+    about = tuple(n[key] for key in ("KPSD" if dilated else "KPS"))
+    named = None if plane.is_same else Reason(DILATED_NAMES if dilated else NAMES, about)
+    work = Work(AXES[axis][1].capitalize(), world, named)
     if plane.is_same:
         work.equal(n["out"], n["in"], why=SAME)
         work.equal(n["in"], Integer(plane.sizes[axis + 1]), why=INSERT, result=True)

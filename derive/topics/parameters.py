@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sympy import Integer, Symbol
 
@@ -19,11 +19,16 @@ DENSE = rule("weights and biases of a layer", "each unit has a weight for each i
 DENSE_ONLY = rule("weights of a layer", "each unit has a weight for each input; there are no biases")
 MULTIPLY = rule("multiply", "multiply")
 ADD = rule("add the layers", "add up the layers")
+TOGETHER = rule("weights and biases together", "weights and biases together")
 SUM = rule("sum", "add")
 FILTER = rule("weights of a filter", "each filter has a weight for each entry of its window")
 GROUPED = rule("weights in groups", "a filter sees only the channels of its group")
 FILTER_BIAS = rule("bias of a filter", "each filter has one bias")
 NAMES = rule("names of counts", "{0} filters of height {1} and width {2} over {3} channels")
+GROUPED_NAMES = rule(
+    "names of counts in groups", "{0} filters of height {1} and width {2} over {3} channels, these in {4} groups"
+)
+ONLY_WEIGHTS = rule("no biases", "there are no biases")
 INSERT = rule("insert the counts", "insert the numbers")
 NOTHING = rule("pooling has none", "pooling has nothing to learn")
 N, N_W, N_B = Symbol("N"), Symbol("N_w"), Symbol("N_b")
@@ -32,14 +37,17 @@ N, N_W, N_B = Symbol("N"), Symbol("N_w"), Symbol("N_b")
 @questions("parameters")
 @dataclass(frozen=True)
 class Parameters:
-    """The number of parameters of the network, layer by layer, or of the one layer that is given."""
+    """The number of parameters of the network, layer by layer, or of the one layer that is given; `layout` says whether
+    the channels of that layer's input stand first or last."""
+
+    layout: Literal["channels_first", "channels_last"] = "channels_first"
 
     def derive(self, given: Any) -> Derivation:
         if given.network is not None:
             return network_count(network_of(given))
         if given.layer is None:
             raise GivenError("a network or a layer is needed here", ("given",))
-        return layer_count(plane_of(given))
+        return layer_count(plane_of(given, self.layout))
 
 
 def network_count(net: Net) -> Derivation:
@@ -124,13 +132,17 @@ def layer_count(plane: Plane) -> Derivation:
     )
     if layer.bias:
         _count(work, N_B, F, Numeral(layer.filters), biases, FILTER_BIAS)
-    work.claim(HasCount(world, N, (Terms(N_W, N_B) if layer.bias else N_W,)), ADD)
-    sums = Terms(Numeral(count), Numeral(biases)) if layer.bias else Numeral(count)
-    work.equal(Terms(N_W, N_B) if layer.bias else N_W, sums, why=INSERT)
-    work.equal(sums, Integer(count + biases), why=SUM, result=True)
+        both, numbers = Terms(N_W, N_B), Terms(Numeral(count), Numeral(biases))
+        work.claim(HasCount(world, N, (both,)), TOGETHER)
+        work.equal(both, numbers, why=INSERT)
+        work.equal(numbers, Integer(count + biases), why=SUM, result=True)
+    else:
+        work.claim(HasCount(world, N, (N_W,)), ONLY_WEIGHTS)
+        work.equal(N_W, Integer(count), why=INSERT, result=True)
+    names = Reason(NAMES, (F, K_H, K_W, C)) if layer.groups == 1 else Reason(GROUPED_NAMES, (F, K_H, K_W, C, G))
     return Derivation(
         "Number of parameters",
-        (Section("", tuple(work.steps), Reason(NAMES, (F, K_H, K_W, C))),),
+        (Section("", tuple(work.steps), names),),
         _answers(world, count + biases, count, biases),
     )
 

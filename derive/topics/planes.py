@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 from derive.errors import GivenError
@@ -43,24 +44,41 @@ def plane_of(given: Any, layout: str = "channels_first") -> Plane:
     layer = _layer(given)
     sizes = _sizes(given.input, layout)
     plane = Plane(layer, sizes)
+    path = ("given", "layer", layer.name)
     if plane.is_same and (not plane.is_convolution or max(plane.stride) > 1):
-        raise GivenError("'same' padding is for convolutions with stride 1", ("given", "layer"))
+        raise GivenError("'same' padding is for convolutions with stride 1", (*path, "padding"))
     if plane.is_convolution and (sizes[0] % layer.groups or layer.filters % layer.groups):
+        common = gcd(sizes[0], layer.filters)
+        fitting = ", ".join(str(n) for n in range(1, min(common, layer.groups) + 1) if common % n == 0)
         raise GivenError(
-            f"{sizes[0]} channels and {layer.filters} filters do not split into {layer.groups} groups",
-            ("given", "layer"),
+            f"{sizes[0]} channels and {layer.filters} filters do not split into {layer.groups} groups; "
+            f"they do for groups: {fitting}",
+            (*path, "groups"),
         )
     if not plane.is_same:
-        for axis, (_, name) in enumerate(AXES):
-            room = sizes[axis + 1] + 2 * plane.padding[axis]
-            reach = layer.dilation[axis] * (layer.kernel[axis] - 1) + 1
-            if reach > room:
-                raise GivenError(
-                    f"a kernel that covers {reach} does not fit into a {name} of {room}", ("given", "layer")
-                )
-            if not plane.is_convolution and 2 * plane.padding[axis] > layer.kernel[axis]:
-                raise GivenError("pooling pads by at most half of its kernel", ("given", "layer"))
+        for axis in range(2):
+            _compare_kernel(plane, axis, path)
     return plane
+
+
+def _compare_kernel(plane: Plane, axis: int, path: tuple[str, ...]) -> None:
+    """Whether the kernel fits into the padded input along an axis; raises GivenError with the most that would."""
+    layer, name = plane.layer, AXES[axis][1]
+    room = plane.sizes[axis + 1] + 2 * plane.padding[axis]
+    reach = layer.dilation[axis] * (layer.kernel[axis] - 1) + 1
+    if reach > room:
+        padded = " with its padding" if plane.padding[axis] else ""
+        most = (room - 1) // layer.dilation[axis] + 1
+        raise GivenError(
+            f"a kernel that covers {reach} does not fit into a {name} of {room}{padded}; use a kernel of {name} {most} "
+            "at most, or a larger input",
+            (*path, "kernel"),
+        )
+    if not plane.is_convolution and 2 * plane.padding[axis] > layer.kernel[axis]:
+        most = layer.kernel[axis] // 2
+        raise GivenError(
+            f"pooling pads by at most half of its kernel, here by at most {most} along the {name}", (*path, "padding")
+        )
 
 
 def _layer(given: Any) -> Any:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from sympy import Expr, log
+from sympy import Expr, exp, log
 
-from derive.algebra.functions import sigmoid
 from derive.catalogue.registry import losses
 
 
@@ -29,8 +28,9 @@ class BinaryCrossEntropy:
         return -(target * log(output) + (1 - target) * log(1 - output))
 
     def from_logit(self, target: Expr, logit: Expr) -> Expr:
-        """The loss of one element from its logit."""
-        return self.term(target, sigmoid(logit))
+        """The loss of one element from its logit: the term at sigmoid(z), in a form that keeps its digits where the
+        sigmoid is all but 0 or 1."""
+        return log(1 + exp(logit)) - target * logit
 
 
 @losses("binary_cross_entropy_with_logits", "bce_with_logits")
