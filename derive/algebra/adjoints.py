@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import singledispatch
 from typing import Any
 
-from sympy import Add, Expr, Integer, Mul, Number, NumberSymbol, Pow, Symbol
-from sympy.matrices.expressions import MatAdd, MatMul, OneMatrix, Transpose
-from sympy.matrices.expressions.matexpr import MatrixSymbol
+from sympy import Add, Basic, Function, Integer, Mul, Number, NumberSymbol, Piecewise, Pow, Symbol, exp
+from sympy.matrices.expressions import Identity, MatAdd, MatMul, OneMatrix, Transpose, ZeroMatrix
+from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 from sympy.matrices.immutable import ImmutableDenseMatrix
 
-from derive.algebra.nodes import Map, Slot, Softmax, Total, add, hadamard, is_array, matmul, transpose
+from derive.algebra import arrays as nodes
+from derive.algebra.nodes import LogSoftmax, Map, Mean, Slot, Softmax, Total, add, hadamard, is_array, matmul, transpose
+from derive.algebra.scalars import parts, scalar_derivative
 from derive.errors import NotDerivable
 
 Contribution = tuple[Any, Any]  # a child, and what it receives
@@ -53,7 +55,7 @@ def _adjoint_of_product(expr: MatMul, bar: Any) -> Iterator[Contribution]:
         right = [transpose(a) for a in reversed(arrays[k + 1 :])]
         yield factor, matmul(scalar, *left, bar, *right)
     if not scalar.is_number:
-        yield scalar, Total(hadamard(bar, matmul(*arrays)))
+        yield scalar, paired(bar, matmul(*arrays))
 
 
 @pull_back.register(Transpose)
@@ -67,7 +69,7 @@ def _adjoint_of_map(expr: Map, bar: Any) -> Iterator[Contribution]:
     """Y_i = f(X_i, c):  dY_i = f'(X_i, c) dX_i,  so X_bar = f'(X) o Y_bar, and c receives the sum of df/dc o Y_bar."""
     for k, array in enumerate(expr.arrays):
         yield array, scaled(local_map(expr, Slot(k)), bar)
-    for scalar in sorted(expr.body.free_symbols, key=str):
+    for scalar in sorted(parts(expr.body), key=str):
         if not isinstance(scalar, Slot):
             yield scalar, Total(scaled(local_map(expr, scalar), bar))
 
@@ -84,20 +86,162 @@ def _adjoint_of_total(expr: Total, bar: Any) -> Iterator[Contribution]:
     yield expr.array, matmul(bar, OneMatrix(*expr.array.shape))
 
 
+@pull_back.register(Mean)
+def _adjoint_of_mean(expr: Mean, bar: Any) -> Iterator[Contribution]:
+    """m = 1' X 1/N:  every entry of X receives m_bar/N."""
+    yield expr.array, matmul(bar / Mul(*expr.array.shape), OneMatrix(*expr.array.shape))
+
+
 @pull_back.register(Mul)
-def _adjoint_of_scalar_product(expr: Mul, bar: Any) -> Iterator[Contribution]:
-    """y = a b:  dy = b da + a db."""
-    for k, factor in enumerate(expr.args):
-        yield factor, bar * Mul(*expr.args[:k], *expr.args[k + 1 :])
-
-
 @pull_back.register(Pow)
-def _adjoint_of_power(expr: Pow, bar: Any) -> Iterator[Contribution]:
-    """y = a^n, n constant:  dy = n a^(n-1) da."""
-    base, exponent = expr.args
-    if exponent.free_symbols:
-        raise NotDerivable("a power whose exponent varies")
-    yield base, bar * exponent * base ** (exponent - 1)
+@pull_back.register(Function)
+def _adjoint_of_scalar(expr: Any, bar: Any) -> Iterator[Contribution]:
+    """y = f(a, b):  dy = f_a da + f_b db, for the symbols and the scalars made of arrays in f."""
+    for part in parts(expr):
+        yield part, bar * scalar_derivative(expr, part)
+
+
+@pull_back.register(nodes.Scalar)
+def _adjoint_of_entry(expr: nodes.Scalar, bar: Any) -> Iterator[Contribution]:
+    """y = A for A of 1 x 1:  A receives y_bar."""
+    yield expr.array, matmul(bar, OneMatrix(1, 1))
+
+
+@pull_back.register(nodes.Norm)
+def _adjoint_of_norm(expr: nodes.Norm, bar: Any) -> Iterator[Contribution]:
+    """y^2 = <X, X>:  2 y dy = 2 <X, dX>,  so X_bar = y_bar X/y."""
+    yield expr.array, matmul(bar / expr, expr.array)
+
+
+@pull_back.register(nodes.TraceOf)
+def _adjoint_of_trace(expr: nodes.TraceOf, bar: Any) -> Iterator[Contribution]:
+    """y = tr X = <I, X>:  X_bar = y_bar I."""
+    yield expr.array, matmul(bar, Identity(expr.array.shape[0]))
+
+
+@pull_back.register(nodes.Det)
+def _adjoint_of_det(expr: nodes.Det, bar: Any) -> Iterator[Contribution]:
+    """d det X = det X tr(inv(X) dX)  (Jacobi),  so X_bar = y_bar det(X) inv(X)'."""
+    yield expr.array, matmul(bar * expr, transpose(nodes.Inv(expr.array)))
+
+
+@pull_back.register(nodes.LogDet)
+def _adjoint_of_logdet(expr: nodes.LogDet, bar: Any) -> Iterator[Contribution]:
+    """d log det X = tr(inv(X) dX),  so X_bar = y_bar inv(X)'."""
+    yield expr.array, matmul(bar, transpose(nodes.Inv(expr.array)))
+
+
+@pull_back.register(nodes.Inv)
+def _adjoint_of_inverse(expr: nodes.Inv, bar: Any) -> Iterator[Contribution]:
+    """d(X Y) = 0 for Y = inv(X):  dY = -Y dX Y,  so X_bar = -Y' Y_bar Y'."""
+    yield expr.array, matmul(-1, transpose(expr), bar, transpose(expr))
+
+
+@pull_back.register(nodes.LogSumExp)
+def _adjoint_of_logsumexp(expr: nodes.LogSumExp, bar: Any) -> Iterator[Contribution]:
+    """y = log sum e^x:  dy = sum (e^x/sum e^x) dx,  so x_bar = y_bar softmax(x)."""
+    x = expr.array
+    share = Softmax(x) if x.shape[1] == 1 else Map(exp(Slot(0) - expr), x)
+    yield x, matmul(bar, share)
+
+
+@pull_back.register(nodes.RowLogSumExp)
+def _adjoint_of_row_logsumexp(expr: nodes.RowLogSumExp, bar: Any) -> Iterator[Contribution]:
+    """Row by row as logsumexp:  X_bar = diag(y_bar) softmax(X)."""
+    yield expr.array, hadamard(matmul(bar, OneMatrix(1, expr.array.shape[1])), nodes.RowSoftmax(expr.array))
+
+
+@pull_back.register(nodes.Largest)
+def _adjoint_of_largest(expr: nodes.Largest, bar: Any) -> Iterator[Contribution]:
+    """y = x_k for the largest entry (one alone):  x_k receives y_bar."""
+    yield expr.array, Map(bar * Piecewise((1, Slot(0) >= expr), (0, True)), expr.array)
+
+
+@pull_back.register(nodes.RowLargest)
+def _adjoint_of_row_largest(expr: nodes.RowLargest, bar: Any) -> Iterator[Contribution]:
+    """Row by row as the largest entry."""
+    across = OneMatrix(1, expr.array.shape[1])
+    chosen = Piecewise((Slot(2), Slot(0) >= Slot(1)), (0, True))
+    yield expr.array, Map(chosen, expr.array, matmul(expr, across), matmul(bar, across))
+
+
+@pull_back.register(nodes.RowSoftmax)
+def _adjoint_of_row_softmax(expr: nodes.RowSoftmax, bar: Any) -> Iterator[Contribution]:
+    """Row by row as softmax:  X_bar = P o (P_bar - ((P o P_bar) 1) 1')."""
+    yield expr.args[0], row_softmax_pull_back(expr, bar)
+
+
+def row_softmax_pull_back(p: Any, bar: Any) -> Any:
+    """P o (bar - ((P o bar) 1) 1'), for P the softmax of rows or a name for it."""
+    columns = p.shape[1]
+    inner = matmul(hadamard(p, bar), OneMatrix(columns, 1), OneMatrix(1, columns))
+    return Map(Slot(0) * (Slot(1) - Slot(2)), p, bar, inner)
+
+
+@pull_back.register(LogSoftmax)
+def _adjoint_of_log_softmax(expr: LogSoftmax, bar: Any) -> Iterator[Contribution]:
+    """l = z - logsumexp(z) 1:  z_bar = l_bar - (1' l_bar) softmax(z)."""
+    z = expr.args[0]
+    yield z, add(bar, matmul(-Total(bar), Softmax(z)))
+
+
+@pull_back.register(nodes.RowLogSoftmax)
+def _adjoint_of_row_log_softmax(expr: nodes.RowLogSoftmax, bar: Any) -> Iterator[Contribution]:
+    """Row by row as log-softmax:  Z_bar = L_bar - diag(L_bar 1) softmax(Z)."""
+    z, columns = expr.args[0], expr.shape[1]
+    sums = matmul(bar, OneMatrix(columns, 1), OneMatrix(1, columns))
+    yield z, add(bar, matmul(-1, hadamard(sums, nodes.RowSoftmax(z))))
+
+
+@pull_back.register(nodes.Diag)
+def _adjoint_of_diag(expr: nodes.Diag, bar: Any) -> Iterator[Contribution]:
+    """<Y_bar, diag(dx)> = <diagonal of Y_bar, dx>."""
+    yield expr.array, nodes.Diagonal(bar)
+
+
+@pull_back.register(nodes.Diagonal)
+def _adjoint_of_diagonal(expr: nodes.Diagonal, bar: Any) -> Iterator[Contribution]:
+    """<y_bar, diagonal of dX> = <diag(y_bar), dX>."""
+    yield expr.array, nodes.Diag(bar)
+
+
+@pull_back.register(nodes.Kron)
+def _adjoint_of_kron(expr: nodes.Kron, bar: Any) -> Iterator[Contribution]:
+    """Refused where a factor varies: its adjoint needs blocks of Y_bar, which have no matrix notation here."""
+    for factor in expr.args:
+        if factor.atoms(MatrixSymbol) - factor.atoms(Identity):
+            raise NotDerivable("the adjoint of a Kronecker product")
+    return iter(())
+
+
+@pull_back.register(nodes.Reshaped)
+def _adjoint_of_reshaped(expr: nodes.Reshaped, bar: Any) -> Iterator[Contribution]:
+    """Entries keep their order, so the adjoint is the reshaping back."""
+    yield expr.array, nodes.Reshaped(bar, *expr.array.shape)
+
+
+@pull_back.register(MatrixElement)
+def _adjoint_of_element(expr: MatrixElement, bar: Any) -> Iterator[Contribution]:
+    """y = e_i' X e_j:  X_bar = y_bar e_i e_j'."""
+    parent, i, j = expr.args
+    rows, columns = parent.shape
+    yield parent, matmul(bar, nodes.Unit(rows, i), transpose(nodes.Unit(columns, j)))
+
+
+@pull_back.register(Identity)
+@pull_back.register(OneMatrix)
+@pull_back.register(ZeroMatrix)
+@pull_back.register(nodes.Unit)
+def _constant(expr: Any, bar: Any) -> Iterator[Contribution]:
+    """A constant passes nothing on."""
+    return iter(())
+
+
+def paired(left: Any, right: Any) -> Any:
+    """<left, right>, the sum of the products of their entries."""
+    if left.shape[1] == 1:
+        return nodes.Scalar(matmul(transpose(left), right))
+    return Total(hadamard(left, right))
 
 
 def softmax_pull_back(s: Any, bar: Any) -> Any:
@@ -106,9 +250,9 @@ def softmax_pull_back(s: Any, bar: Any) -> Any:
     return Map(Slot(0) * (Slot(1) - inner), s, bar)
 
 
-def local_map(expr: Map, wrt: Expr) -> Any:
+def local_map(expr: Map, wrt: Basic) -> Any:
     """The derivative of the body in one of its slots (or scalars), at the same arrays; one for a function alone: f'."""
-    return Map(expr.body.diff(wrt), *expr.arrays)
+    return Map(scalar_derivative(expr.body, wrt), *expr.arrays)
 
 
 def scaled(local: Any, bar: Any) -> Any:

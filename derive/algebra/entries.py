@@ -10,6 +10,7 @@ from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra.nodes import Factors, Map, Slot, Terms, Total, filled, plain
 from derive.algebra.notation import as_written
+from derive.algebra.quotients import signed
 
 
 def as_map(array: Any) -> Any:
@@ -31,40 +32,8 @@ def merged(array: Any) -> Any:
     totals = {node: Dummy() for node in body.atoms(Total)}
     top, bottom = fraction(cancel(together(body.xreplace(totals))))
     back = {dummy: node for node, dummy in totals.items()}
-    result = _signed(factor(top) / factor(bottom)).xreplace(back)
+    result = signed(factor(top) / factor(bottom)).xreplace(back)
     return Map(result, *array.arrays) if result != array.body else array
-
-
-def _signed(expr: Expr) -> Expr:
-    """(y - p)/(p (p - 1)) as (p - y)/(p (1 - p)): denominators lose their minus signs."""
-    top, bottom = fraction(expr)
-    factors, sign = [], 1
-    for f in Mul.make_args(bottom):
-        if isinstance(f, Add) and _constant_is_negative(f):
-            factors.append(-f)
-            sign = -sign
-        else:
-            factors.append(f)
-    top = top if sign > 0 else _negated(top)
-    return _absorbed(top) / Mul(*factors)
-
-
-def _absorbed(top: Expr) -> Expr:
-    """-x (x - 1) as x (1 - x): a minus in front goes into a bracket whose constant is negative."""
-    if not top.could_extract_minus_sign():
-        return top
-    brackets = [f for f in Mul.make_args(top) if isinstance(f, Add) and _constant_is_negative(f)]
-    return Mul(*[f for f in Mul.make_args(-top) if f != brackets[0]], -brackets[0]) if brackets else top
-
-
-def _negated(expr: Expr) -> Expr:
-    adds = [f for f in Mul.make_args(expr) if isinstance(f, Add)]
-    return -expr if not adds else Mul(*[f for f in Mul.make_args(expr) if f is not adds[0]], -adds[0])
-
-
-def _constant_is_negative(expr: Add) -> bool:
-    constant, _ = expr.as_coeff_Add()
-    return bool(constant < 0)
 
 
 def written_product(left: Any, right: Any) -> Any:

@@ -1,37 +1,30 @@
 """NumPy-notation text to expressions, by an allow-list over `ast`. The text is never evaluated.
 
 Scalars and arrays mix as in NumPy: `w1 * x + w0` with x a vector works entry by entry, `X @ w` is the matrix product,
-`sum` and `mean` run over all entries. A fault carries the character at which it lies.
+`sum` and `mean` run over all entries or along an axis. A fault carries the character at which it lies.
 """
 
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sympy import Abs, Expr, Max, Min, Pow, Rational, exp, log, sqrt
+from sympy import Eq, Ge, Gt, Le, Lt, Ne, Piecewise, Pow, Rational
 
-from derive.algebra.functions import TABLE
-from derive.algebra.nodes import (
-    LogSoftmax,
-    Map,
-    Mean,
-    Slot,
-    Softmax,
-    Total,
-    add,
-    hadamard,
-    is_array,
-    matmul,
-    shape_text,
-    transpose,
-)  # fmt: skip
+from derive.algebra import formula_words as words
+from derive.algebra.arrays import Column
+from derive.algebra.formula_words import FUNCTIONS, REDUCTIONS, Axis, Value
+from derive.algebra.nodes import is_array, matmul
 from derive.errors import FormulaError, ShapeError, did_you_mean, one_of
 
 LONGEST, DEEPEST = 2_000, 60  # characters; brackets within brackets
+MOST_PARTS, DEEPEST_PARTS = 600, 120  # names, numbers and operations; operations within operations
 LARGEST_EXPONENT = 64
+LARGEST_POWER = 4_096  # of powers of powers, all exponents together
 MOST_DIGITS = 40
+LARGEST_NUMBER = 1e300
 
 
 def parse_formula(text: str, symbols: Mapping[str, Any]) -> Any:
@@ -39,21 +32,69 @@ def parse_formula(text: str, symbols: Mapping[str, Any]) -> Any:
 
     Raises FormulaError with the place of the first fault: syntax, an unknown name, sizes that do not fit.
     """
+    return parse_value(text, symbols).expr
+
+
+def parse_value(text: str, symbols: Mapping[str, Any]) -> Value:
+    """The same, with what NumPy would make of it: whether a column is a vector or a matrix."""
+    found: Value = _parsed(text, symbols, lambda reader, tree: reader.read(tree))
+    return found
+
+
+def parse_equation(text: str, symbols: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The two sides of `lhs == rhs`, of one shape."""
+
+    def sides(reader: _Reader, tree: Any) -> Any:
+        if not isinstance(tree, ast.Compare) or [type(op) for op in tree.ops] != [ast.Eq]:
+            raise reader.fault(tree, "an identity is needed here: left == right")
+        left, right = reader.read(tree.left), reader.read(tree.comparators[0])
+        if left.shape != right.shape or left.is_array != right.is_array:
+            shapes = " and ".join("a number" if not v.is_array else words.shape_text(v.shape) for v in (left, right))
+            raise reader.fault(tree, f"the two sides differ in shape: {shapes}")
+        return left.expr, right.expr
+
+    found: tuple[Any, Any] = _parsed(text, symbols, sides)
+    return found
+
+
+def _parsed(text: str, symbols: Mapping[str, Any], use: Callable[[Any, Any], Any]) -> Any:
     _refuse_bombs(text)
     source = text.strip()
     shift = len(text) - len(text.lstrip())
     try:
         tree = ast.parse(source, mode="eval").body
     except SyntaxError as fault:
-        raise FormulaError(_syntax(source, fault), shift + max((fault.offset or 1) - 1, 0)) from None
+        place = min(shift + max((fault.offset or 1) - 1, 0), max(len(text) - 1, 0))
+        raise FormulaError(_syntax(source, fault), place) from None
     except (ValueError, MemoryError, RecursionError):
         raise FormulaError("this cannot be read as a formula") from None
     try:
-        return _Reader(source, symbols).read(tree)
+        _refuse_size(tree)
+        return use(_Reader(source, symbols), tree)
     except FormulaError as fault:
         raise FormulaError(fault.message, fault.offset + shift, fault.length) from None
     except RecursionError:
         raise FormulaError("the formula is nested too deeply") from None
+
+
+def _refuse_size(tree: ast.AST) -> None:
+    """Counts the parts level by level, so that nothing recurses."""
+    level, parts = [tree], 0
+    for _ in range(DEEPEST_PARTS):
+        parts += len(level)
+        level = [child for node in level for child in ast.iter_child_nodes(node) if not isinstance(child, ast.Load)]
+        if parts > MOST_PARTS:
+            raise FormulaError(f"more than {MOST_PARTS} parts; give parts of it a name under 'define'")
+        if not level:
+            return
+    raise FormulaError("the formula is nested too deeply; give parts of it a name under 'define'")
+
+
+SYMBOL_HINTS = {
+    "^": "'^' is not a power in NumPy's notation; write '**'",
+    "\u2212": "this is a typographic minus, not the minus of a keyboard; write '-'",
+    "#": "'#' has no place in a formula",
+}
 
 
 def _refuse_bombs(text: str) -> None:
@@ -66,8 +107,8 @@ def _refuse_bombs(text: str) -> None:
         depth += (character in "([{") - (character in ")]}")
         if depth > DEEPEST:
             raise FormulaError(f"more than {DEEPEST} brackets within brackets", offset)
-        if character == "^":
-            raise FormulaError("'^' is not a power in NumPy's notation; write '**'", offset)
+        if character in SYMBOL_HINTS:
+            raise FormulaError(SYMBOL_HINTS[character], offset)
         if character in "\n\r\0" or not (character.isprintable()):
             raise FormulaError("a formula is one line of printable characters", offset)
 
@@ -86,28 +127,38 @@ class _Reader:
     def __init__(self, source: str, symbols: Mapping[str, Any]):
         self.source, self.symbols = source, symbols
 
-    def read(self, node: ast.AST) -> Any:
-        kinds: dict[type, Callable[[Any], Any]] = {
+    def read(self, node: ast.AST) -> Value:
+        kinds: dict[type, Callable[[Any], Value]] = {
             ast.BinOp: self.operation,
             ast.UnaryOp: self.sign,
             ast.Constant: self.constant,
             ast.Name: self.name,
             ast.Call: self.call,
             ast.Attribute: self.attribute,
+            ast.Subscript: self.subscript,
         }
         if type(node) not in kinds:
             raise self.fault(node, f"{_plain_kind(node)} has no place in a formula")
         try:
-            return kinds[type(node)](node)
+            return self.bounded(node, kinds[type(node)](node))
         except ShapeError as fault:
             raise self.fault(node, str(fault)) from None
+
+    def bounded(self, node: Any, value: Value) -> Value:
+        """A plain number must be a real one of a size that can be computed with."""
+        expr = value.expr
+        if is_array(expr) or not expr.is_number:
+            return value
+        if not math.isfinite(magnitude(expr)):
+            raise self.fault(node, "this is not a real number of a size that can be computed with")
+        return value
 
     def fault(self, node: Any, message: str) -> FormulaError:
         start = len(self.source.encode()[: node.col_offset].decode(errors="ignore"))
         end = len(self.source.encode()[: node.end_col_offset].decode(errors="ignore"))
         return FormulaError(message, start, max(end - start, 1))
 
-    def constant(self, node: ast.Constant) -> Any:
+    def constant(self, node: ast.Constant) -> Value:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
             raise self.fault(node, f"{node.value!r} is no number")
         digits = (ast.get_source_segment(self.source, node) or "").replace("_", "")
@@ -118,72 +169,174 @@ class _Reader:
             raise self.fault(node, "a plain decimal number is needed here")
         if "e" in digits.lower() and abs(int(digits.lower().split("e")[1])) > 300:
             raise self.fault(node, "this exponent is too large")
-        return Rational(digits)
+        return Value(Rational(digits))
 
-    def name(self, node: ast.Name) -> Any:
+    def name(self, node: ast.Name) -> Value:
         if node.id in self.symbols:
-            return self.symbols[node.id]
+            symbol = self.symbols[node.id]
+            return Value(symbol, isinstance(symbol, Column))
         if node.id in FUNCTIONS:
             raise self.fault(node, f"'{node.id}' is a function; write {node.id}(...)")
         known = [str(k) for k in self.symbols]
         raise self.fault(node, f"unknown name '{node.id}'{did_you_mean(node.id, known)} {one_of(known)}")
 
-    def attribute(self, node: ast.Attribute) -> Any:
+    def attribute(self, node: ast.Attribute) -> Value:
         if node.attr != "T":
             raise self.fault(node, f"'.{node.attr}' has no place in a formula; only '.T' has")
         value = self.read(node.value)
-        if not is_array(value):
+        if not value.is_array:
             raise self.fault(node, "only an array has a transpose")
-        return transpose(value)
+        return words.transposed(value)
 
-    def sign(self, node: ast.UnaryOp) -> Any:
+    def subscript(self, node: ast.Subscript) -> Value:
+        """x[i] and A[i, j] with whole numbers; x[:, None] is a column, x[None, :] a row."""
+        value = self.read(node.value)
+        if not value.is_array:
+            raise self.fault(node, "only an array has entries")
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if value.is_vector and len(parts) == 2:
+            kinds = [_is_colon(part) for part in parts], [_is_none(part) for part in parts]
+            if kinds == ([True, False], [False, True]):
+                return Value(value.expr, True)
+            if kinds == ([False, True], [True, False]):
+                return words.transposed(value)
+        if not all(isinstance(p, ast.Constant) and type(p.value) is int and p.value < 10**6 for p in parts):
+            raise self.fault(node, "an entry is x[0] or A[0, 1], with whole numbers; a column is x[:, None]")
+        return words.entry(value, tuple(p.value for p in parts))  # type: ignore[attr-defined,misc]
+
+    def sign(self, node: ast.UnaryOp) -> Value:
         value = self.read(node.operand)
         if isinstance(node.op, ast.UAdd):
             return value
         if not isinstance(node.op, ast.USub):
             raise self.fault(node, f"{_plain_kind(node.op)} has no place in a formula")
-        return matmul(-1, value) if is_array(value) else -value
+        return Value(matmul(-1, value.expr), value.kept) if value.is_array else Value(-value.expr)
 
-    def operation(self, node: ast.BinOp) -> Any:
+    def operation(self, node: ast.BinOp) -> Value:
         if isinstance(node.op, ast.Pow):
             return self.power(node)
         operations = {
-            ast.Add: _plus, ast.Sub: _minus, ast.Mult: _times, ast.Div: _over, ast.MatMult: _matrix_product,
+            ast.Add: words.plus, ast.Sub: words.minus, ast.Mult: words.times, ast.Div: words.over,
+            ast.MatMult: words.matrix_product,
         }  # fmt: skip
         if type(node.op) not in operations:
             raise self.fault(node, f"{_plain_kind(node.op)} has no place in a formula; use + - * / ** @")
         left, right = self.read(node.left), self.read(node.right)
-        if isinstance(node.op, ast.Div) and right == 0:
+        if isinstance(node.op, ast.Div) and right.expr == 0:
             raise self.fault(node.right, "division by zero")
         return operations[type(node.op)](left, right)
 
-    def power(self, node: ast.BinOp) -> Any:
+    def power(self, node: ast.BinOp) -> Value:
         base, exponent = self.read(node.left), self.read(node.right)
-        if is_array(exponent):
+        if exponent.is_array:
             raise self.fault(node.right, "an exponent is a scalar")
-        if exponent.is_number and (not exponent.is_Rational or abs(exponent) > LARGEST_EXPONENT):
+        power = exponent.expr
+        if power.is_number and not power.is_Rational:
+            raise self.fault(node.right, "an exponent is a whole number, a fraction or a symbol")
+        if power.is_number and abs(power) > LARGEST_EXPONENT:
             raise self.fault(node.right, f"exponents go up to {LARGEST_EXPONENT}")
-        if not is_array(base):
-            if base == 0 and exponent.is_number and exponent <= 0:
+        if degree(base.expr) * (abs(power) if power.is_number else 1) > LARGEST_POWER:
+            raise self.fault(node, f"powers of powers go up to {LARGEST_POWER} in all")
+        if base.is_array:
+            return words.entrywise(lambda b: b**power, base)
+        if base.expr.is_number and power.is_number:
+            if base.expr == 0 and power <= 0:
                 raise self.fault(node, "0 to this power")
-            if base.is_number and exponent.is_number and not base.is_Rational:
-                raise self.fault(node, "a power of a power of numbers")
-            return Pow(base, exponent)
-        return Map(Slot(0) ** exponent, base)
+            if base.expr.is_negative and not power.is_Integer:
+                raise self.fault(node, "there is no such power among the real numbers")
+            if abs(math.log10(max(abs(magnitude(base.expr)), 1e-300))) * float(abs(power)) > 300:
+                raise self.fault(node, "this number is too large or too small to be computed with")
+        return Value(Pow(base.expr, power))
 
-    def call(self, node: ast.Call) -> Any:
+    def call(self, node: ast.Call) -> Value:
+        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+            raise self.fault(node.func, f"functions stand alone here: write {node.func.attr}(...) by itself")
         if not isinstance(node.func, ast.Name):
             raise self.fault(node.func, "only a function's name can be called")
         name = node.func.id
+        if name in self.symbols:
+            raise self.fault(node.func, f"'{name}' is no function; write '*' for a product")
         if name not in FUNCTIONS:
             raise self.fault(node.func, f"unknown function '{name}'{did_you_mean(name, FUNCTIONS)} {one_of(FUNCTIONS)}")
-        if node.keywords or any(isinstance(arg, ast.Starred) for arg in node.args):
+        if any(isinstance(arg, ast.Starred) for arg in node.args) or (node.keywords and name not in REDUCTIONS):
             raise self.fault(node, f"{name} takes plain arguments here")
         low, high, function = FUNCTIONS[name]
         if not low <= len(node.args) <= high:
             needed = f"{low}" if low == high else f"{low} to {high}"
             raise self.fault(node, f"{name} takes {needed} argument{'s' if high > 1 else ''}, not {len(node.args)}")
-        return function(*map(self.read, node.args))
+        if name == "where":
+            return self.where(node)
+        arguments = [self.read(arg) for arg in node.args]
+        for argument, part in zip(arguments, node.args, strict=True):
+            self.domain(name, argument, part)
+        return function(*arguments, self.axis(node)) if name in REDUCTIONS else function(*arguments)
+
+    def domain(self, name: str, argument: Value, node: Any) -> None:
+        """Numbers outside of a function's domain are refused where they stand."""
+        if argument.is_array or not argument.expr.is_number:
+            return
+        value = magnitude(argument.expr)
+        if name == "log" and value <= 0:
+            raise self.fault(node, "log is taken of numbers above 0")
+        if name == "exp" and abs(value) > 690:
+            raise self.fault(node, "the exponential of this number is too large or too small to be computed with")
+
+    def axis(self, node: ast.Call) -> Axis:
+        settings: dict[str, Any] = {}
+        for keyword in node.keywords:
+            number = keyword.value
+            if isinstance(number, ast.UnaryOp) and isinstance(number.op, ast.USub):
+                number = number.operand
+            if keyword.arg not in ("axis", "keepdims") or not isinstance(number, ast.Constant):
+                raise self.fault(node, "the keywords here are axis=0, axis=1 and keepdims=True")
+            allowed = (bool,) if keyword.arg == "keepdims" else (int, type(None))
+            if type(number.value) not in allowed:
+                raise self.fault(keyword.value, "axis is 0 or 1, keepdims is True or False")
+            settings[keyword.arg] = number.value if number is keyword.value else -number.value  # type: ignore[operator]
+        return Axis(**settings)
+
+    def where(self, node: ast.Call) -> Value:
+        """where(a > b, x, y), entry by entry."""
+        condition, first, second = node.args
+        relations = {ast.Lt: Lt, ast.LtE: Le, ast.Gt: Gt, ast.GtE: Ge, ast.Eq: Eq, ast.NotEq: Ne}
+        if not isinstance(condition, ast.Compare) or len(condition.ops) != 1 or type(condition.ops[0]) not in relations:
+            raise self.fault(condition, "where takes one comparison first, such as x > 0")
+        relation = relations[type(condition.ops[0])]
+        parts = [condition.left, condition.comparators[0], first, second]
+
+        def choose(left: Any, right: Any, yes: Any, no: Any) -> Any:
+            return Piecewise((yes, relation(left, right)), (no, True))
+
+        return words.entrywise(choose, *[self.read(part) for part in parts])
+
+
+def _is_colon(part: Any) -> bool:
+    return isinstance(part, ast.Slice) and part.lower is part.upper is part.step is None
+
+
+def _is_none(part: Any) -> bool:
+    return isinstance(part, ast.Constant) and part.value is None
+
+
+def degree(expr: Any) -> float:
+    """The exponents on the way to the deepest base, multiplied: how large a power of the expression would grow."""
+    if isinstance(expr, Pow) and expr.exp.is_number:
+        return float(abs(expr.exp)) * degree(expr.base)
+    return max([1.0, *[degree(arg) for arg in getattr(expr, "args", ())]])
+
+
+def magnitude(expr: Any) -> float:
+    """A number of a formula in floating point; infinite or nan where it has no such value."""
+    if expr.is_Rational:
+        top, bottom = abs(int(expr.p)), int(expr.q)
+        if top.bit_length() - bottom.bit_length() > 1000:
+            return math.inf
+        return float(expr)
+    try:
+        value = complex(expr.evalf(20))
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return value.real if abs(value.imag) < 1e-12 and abs(value.real) < LARGEST_NUMBER else math.nan
 
 
 def _plain_kind(node: Any) -> str:
@@ -193,92 +346,3 @@ def _plain_kind(node: Any) -> str:
         "BitXor": "'^'", "Starred": "'*'", "JoinedStr": "text", "NamedExpr": "':='", "Not": "'not'", "Invert": "'~'",
     }  # fmt: skip
     return words.get(type(node).__name__, f"'{type(node).__name__}'")
-
-
-def _entrywise(function: Callable[..., Expr], *args: Any) -> Any:
-    """A scalar function of scalars and arrays, entry by entry over the arrays (which must have one shape)."""
-    arrays = [arg for arg in args if is_array(arg)]
-    if not arrays:
-        return function(*args)
-    places = iter(range(len(arrays)))
-    return Map(function(*[Slot(next(places)) if is_array(arg) else arg for arg in args]), *arrays)
-
-
-def _plus(left: Any, right: Any) -> Any:
-    if is_array(left) and is_array(right):
-        return add(left, right)
-    return _entrywise(lambda a, b: a + b, left, right)
-
-
-def _minus(left: Any, right: Any) -> Any:
-    if is_array(left) and is_array(right):
-        return add(left, matmul(-1, right))
-    return _entrywise(lambda a, b: a - b, left, right)
-
-
-def _times(left: Any, right: Any) -> Any:
-    if is_array(left) and is_array(right):
-        return hadamard(left, right)
-    return matmul(left, right) if is_array(left) or is_array(right) else left * right
-
-
-def _over(left: Any, right: Any) -> Any:
-    return _entrywise(lambda a, b: a / b, left, right)
-
-
-def _matrix_product(left: Any, right: Any) -> Any:
-    """A row times a column is a scalar, as `x.T @ y` is in a teacher's eyes."""
-    if not is_array(left) or not is_array(right):
-        raise ShapeError("'@' multiplies arrays; use '*' with a scalar")
-    if left.shape[1] == 1 and right.shape[1] == 1 and left.shape[0] == right.shape[0] and left.shape[0] != 1:
-        raise ShapeError(
-            f"{shape_text(left.shape)} times {shape_text(right.shape)}: the inner sizes differ; write x.T @ y"
-        )
-    product = matmul(left, right)
-    if product.shape == (1, 1) and left.shape[0] == 1 and right.shape[1] == 1:
-        return Total(hadamard(transpose(left), right))
-    return product
-
-
-def _scalar_of(node: type) -> Callable[[Any], Any]:
-    return lambda array: node(array) if is_array(array) else array
-
-
-def _norm(array: Any) -> Any:
-    return sqrt(Total(Map(Slot(0) ** 2, array))) if is_array(array) else Abs(array)
-
-
-def _dot(left: Any, right: Any) -> Any:
-    return Total(_times(left, right)) if is_array(left) and is_array(right) else left * right
-
-
-def _needs_column(node: type) -> Callable[[Any], Any]:
-    def apply(array: Any) -> Any:
-        if not is_array(array) or array.shape[1] != 1:
-            raise ShapeError("this function takes a vector")
-        return node(array)
-
-    return apply
-
-
-def _table_function(name: str) -> Callable[..., Any]:
-    function = TABLE[name]
-    defaults = [value for _, value in function.row.parameters]
-    return lambda x, *given: _entrywise(lambda t: function(t, *given, *defaults[len(given) :]), x)
-
-
-FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
-    "sum": (1, 1, _scalar_of(Total)),
-    "mean": (1, 1, _scalar_of(Mean)),
-    "dot": (2, 2, _dot),
-    "norm": (1, 1, _norm),
-    "exp": (1, 1, lambda x: _entrywise(exp, x)),
-    "log": (1, 1, lambda x: _entrywise(log, x)),
-    "sqrt": (1, 1, lambda x: _entrywise(sqrt, x)),
-    "abs": (1, 1, lambda x: _entrywise(Abs, x)),
-    "maximum": (2, 2, lambda x, y: _entrywise(Max, x, y)),
-    "minimum": (2, 2, lambda x, y: _entrywise(Min, x, y)),
-    "softmax": (1, 1, _needs_column(Softmax)),
-    "log_softmax": (1, 1, _needs_column(LogSoftmax)),
-    **{name: (1, 1 + len(row.row.parameters), _table_function(name)) for name, row in TABLE.items()},
-}

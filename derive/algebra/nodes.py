@@ -247,7 +247,7 @@ def filled(body: Any, slots: dict[Basic, Basic]) -> Any:
     """The body with its slots replaced; what an inner array binds (inside a total, say) is not touched."""
     if body in slots:
         return slots[body]
-    if isinstance(body, Total | Mean | MatrixExpr) or not isinstance(body, Basic) or not body.args:
+    if not isinstance(body, Basic) or not body.args or any(isinstance(arg, MatrixExpr) for arg in body.args):
         return body
     return body.func(*[filled(arg, slots) for arg in body.args])
 

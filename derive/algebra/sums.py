@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, expand, factor_terms, fraction, together
+from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, expand, factor_terms, fraction, sqrt, together
+from sympy.matrices.expressions import MatMul
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
-from derive.algebra.nodes import Factors, Mean, Quotient, Terms, Total
+from derive.algebra.arrays import Norm, Scalar
+from derive.algebra.nodes import Factors, Map, Mean, Quotient, Slot, Terms, Total, hadamard, transpose
 from derive.algebra.notation import component
 from derive.errors import NotDerivable
 
@@ -22,6 +24,10 @@ def in_components(expr: Any) -> Any:
         return Sum(_inside(component(expr.array, i)), (i, 1, expr.array.shape[0]))
     if isinstance(expr, Mean) and not isinstance(expr.array, MatrixSymbol):
         return in_components(Total(expr.array)) / expr.array.shape[0]
+    if isinstance(expr, Norm):
+        return sqrt(in_components(Total(Map(Slot(0) ** 2, expr.array))))
+    if isinstance(expr, Scalar) and isinstance(expr.array, MatMul) and len(expr.array.args) == 2:
+        return in_components(Total(hadamard(transpose(expr.array.args[0]), expr.array.args[1])))
     if isinstance(expr, Mean) or not getattr(expr, "args", ()):
         return expr
     return expr.func(*map(in_components, expr.args))

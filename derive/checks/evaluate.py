@@ -77,7 +77,7 @@ class Scope:
 
 def evaluate(expr: Any, bindings: Bindings) -> Tensor:
     """The value of an expression where its symbols have the values of `bindings`: 0-d for scalars, 2-d for arrays."""
-    return _value(expr, Scope(bindings))
+    return value_in(expr, Scope(bindings))
 
 
 def number(value: Any) -> Tensor:
@@ -86,45 +86,46 @@ def number(value: Any) -> Tensor:
 
 def integer(expr: Any, scope: Scope) -> int:
     """A size, an index or a limit of a sum."""
-    return round(float(_value(expr, scope)))
+    return round(float(value_in(expr, scope)))
 
 
 @singledispatch
-def _value(expr: Any, scope: Scope) -> Tensor:
+def value_in(expr: Any, scope: Scope) -> Tensor:
+    """The value of a node, one function a kind of node."""
     if isinstance(expr, int | float):
         return number(expr)
     raise Bug(f"the referee cannot evaluate {type(expr).__name__}")
 
 
-@_value.register(Number)
-@_value.register(NumberSymbol)
-@_value.register(Float)
+@value_in.register(Number)
+@value_in.register(NumberSymbol)
+@value_in.register(Float)
 def _number(expr: Any, scope: Scope) -> Tensor:
     return number(expr)
 
 
-@_value.register(type(S.NaN))
-@_value.register(type(S.ComplexInfinity))
-@_value.register(type(S.ImaginaryUnit))
+@value_in.register(type(S.NaN))
+@value_in.register(type(S.ComplexInfinity))
+@value_in.register(type(S.ImaginaryUnit))
 def _no_number(expr: Any, scope: Scope) -> Tensor:
     """What is no real number equals nothing, not even itself."""
     return torch.tensor(float("nan"), dtype=torch.float64)
 
 
-@_value.register(nodes.Numeral)
+@value_in.register(nodes.Numeral)
 def _numeral(expr: nodes.Numeral, scope: Scope) -> Tensor:
     return number(expr.value)
 
 
-@_value.register(Symbol)
-@_value.register(Dummy)
-@_value.register(Idx)
-@_value.register(MatrixSymbol)
+@value_in.register(Symbol)
+@value_in.register(Dummy)
+@value_in.register(Idx)
+@value_in.register(MatrixSymbol)
 def _symbol(expr: Basic, scope: Scope) -> Tensor:
     return scope[expr]
 
 
-@_value.register(nodes.Expectation)
+@value_in.register(nodes.Expectation)
 def _expectation(expr: nodes.Expectation, scope: Scope) -> Tensor:
     """An expectation that the world observed; of an entry of a sequence (or of its power), that entry's."""
     if expr in scope.bindings.values:
@@ -138,7 +139,7 @@ def _expectation(expr: nodes.Expectation, scope: Scope) -> Tensor:
     return known[place] if 0 <= place < len(known) else torch.tensor(float("nan"), dtype=torch.float64)
 
 
-@_value.register(Indexed)
+@value_in.register(Indexed)
 def _indexed(expr: Indexed, scope: Scope) -> Tensor:
     """x_i of a 1-d or column tensor, counted from 1; the array is known by its base or by its name."""
     values = _by_name(expr.base, scope)
@@ -159,93 +160,93 @@ def _by_name(base: IndexedBase, scope: Scope) -> Tensor:
     raise Bug(f"the world does not know {base}")
 
 
-@_value.register(Add)
-@_value.register(nodes.Terms)
-@_value.register(MatAdd)
+@value_in.register(Add)
+@value_in.register(nodes.Terms)
+@value_in.register(MatAdd)
 def _sum(expr: Basic, scope: Scope) -> Tensor:
-    first, *rest = (_value(arg, scope) for arg in expr.args)
+    first, *rest = (value_in(arg, scope) for arg in expr.args)
     for term in rest:
         first = first + term
     return first
 
 
-@_value.register(Mul)
-@_value.register(nodes.Factors)
-@_value.register(HadamardProduct)
+@value_in.register(Mul)
+@value_in.register(nodes.Factors)
+@value_in.register(HadamardProduct)
 def _product(expr: Basic, scope: Scope) -> Tensor:
-    first, *rest = (_value(arg, scope) for arg in expr.args)
+    first, *rest = (value_in(arg, scope) for arg in expr.args)
     for factor in rest:
         first = first * factor
     return first
 
 
-@_value.register(nodes.Quotient)
+@value_in.register(nodes.Quotient)
 def _quotient(expr: nodes.Quotient, scope: Scope) -> Tensor:
-    return _value(expr.args[0], scope) / _value(expr.args[1], scope)
+    return value_in(expr.args[0], scope) / value_in(expr.args[1], scope)
 
 
-@_value.register(Pow)
-@_value.register(nodes.Power)
+@value_in.register(Pow)
+@value_in.register(nodes.Power)
 def _power(expr: Basic, scope: Scope) -> Tensor:
-    base, exponent = _value(expr.args[0], scope), _value(expr.args[1], scope)
+    base, exponent = value_in(expr.args[0], scope), value_in(expr.args[1], scope)
     if exponent.ndim == 0 and float(exponent) == round(float(exponent)):
         return base ** round(float(exponent))
     return base**exponent
 
 
-@_value.register(nodes.Magnitude)
-@_value.register(Abs)
+@value_in.register(nodes.Magnitude)
+@value_in.register(Abs)
 def _magnitude(expr: Basic, scope: Scope) -> Tensor:
-    return torch.abs(_value(expr.args[0], scope))
+    return torch.abs(value_in(expr.args[0], scope))
 
 
-@_value.register(nodes.Floor)
-@_value.register(floor)
+@value_in.register(nodes.Floor)
+@value_in.register(floor)
 def _floor(expr: Basic, scope: Scope) -> Tensor:
-    return torch.floor(_value(expr.args[0], scope) + 1e-12)
+    return torch.floor(value_in(expr.args[0], scope) + 1e-12)
 
 
-@_value.register(nodes.Largest)
-@_value.register(Max)
+@value_in.register(nodes.Largest)
+@value_in.register(Max)
 def _largest(expr: Basic, scope: Scope) -> Tensor:
-    return torch.stack(torch.broadcast_tensors(*[_value(arg, scope) for arg in expr.args])).amax(0)
+    return torch.stack(torch.broadcast_tensors(*[value_in(arg, scope) for arg in expr.args])).amax(0)
 
 
-@_value.register(Min)
+@value_in.register(Min)
 def _smallest(expr: Basic, scope: Scope) -> Tensor:
-    return torch.stack(torch.broadcast_tensors(*[_value(arg, scope) for arg in expr.args])).amin(0)
+    return torch.stack(torch.broadcast_tensors(*[value_in(arg, scope) for arg in expr.args])).amin(0)
 
 
-@_value.register(exp)
-@_value.register(log)
-@_value.register(erf)
-@_value.register(sign)
+@value_in.register(exp)
+@value_in.register(log)
+@value_in.register(erf)
+@value_in.register(sign)
 def _elementary(expr: Function, scope: Scope) -> Tensor:
-    return {exp: torch.exp, log: torch.log, erf: torch.erf, sign: torch.sign}[expr.func](_value(expr.args[0], scope))
+    return {exp: torch.exp, log: torch.log, erf: torch.erf, sign: torch.sign}[expr.func](value_in(expr.args[0], scope))
 
 
-@_value.register(TableFunction)
+@value_in.register(TableFunction)
 def _table_function(expr: TableFunction, scope: Scope) -> Tensor:
-    point, *parameters = (_value(arg, scope) for arg in expr.args)
+    point, *parameters = (value_in(arg, scope) for arg in expr.args)
     return twin_of(expr.row)(point, *[float(p.detach()) for p in parameters])
 
 
-@_value.register(nodes.Prime)
+@value_in.register(nodes.Prime)
 def _prime(expr: nodes.Prime, scope: Scope) -> Tensor:
     """f'(t), by torch.autograd on the function's twin."""
     name, point, *parameters = expr.args
-    t = _value(point, scope)
+    t = value_in(point, scope)
     leaf = t if t.requires_grad else t.detach().requires_grad_()
-    value = resolve(str(name))(leaf, *[float(_value(p, scope).detach()) for p in parameters])
+    value = resolve(str(name))(leaf, *[float(value_in(p, scope).detach()) for p in parameters])
     (slope,) = torch.autograd.grad(value.sum(), leaf, create_graph=True, allow_unused=True)
     return torch.zeros_like(t) if slope is None else slope
 
 
-@_value.register(Piecewise)
+@value_in.register(Piecewise)
 def _piecewise(expr: Piecewise, scope: Scope) -> Tensor:
     found: Any = None
     for branch, condition in reversed(expr.args):
-        value = _value(branch, scope)
+        value = value_in(branch, scope)
         found = value if found is None else torch.where(_truth(condition, scope), value, found)
     return found
 
@@ -263,7 +264,7 @@ def _truth(condition: Any, scope: Scope) -> Tensor:
     if isinstance(condition, Not):
         return torch.logical_not(_truth(condition.args[0], scope))
     if isinstance(condition, Relational):
-        left, right = (_value(side, scope) for side in condition.args)
+        left, right = (value_in(side, scope) for side in condition.args)
         return COMPARE[condition.rel_op](left, right)
     raise Bug(f"the referee cannot judge {type(condition).__name__}")
 
@@ -276,9 +277,9 @@ def truth(relation: Any, bindings: Bindings) -> bool:
     return bool(_truth(relation, Scope(bindings)).all())
 
 
-@_value.register(KroneckerDelta)
+@value_in.register(KroneckerDelta)
 def _kronecker(expr: KroneckerDelta, scope: Scope) -> Tensor:
-    left, right = (_value(arg, scope) for arg in expr.args)
+    left, right = (value_in(arg, scope) for arg in expr.args)
     return (left == right).to(torch.float64)
 
 
@@ -290,64 +291,64 @@ def _over_indices(expr: Sum | Product, scope: Scope) -> list[Tensor]:
             for inner in scopes
             for k in range(integer(low, inner), integer(high, inner) + 1)
         ]
-    return [_value(expr.function, inner) for inner in scopes]
+    return [value_in(expr.function, inner) for inner in scopes]
 
 
-@_value.register(Sum)
+@value_in.register(Sum)
 def _series(expr: Sum, scope: Scope) -> Tensor:
     terms = _over_indices(expr, scope)
     return torch.stack(terms).sum(0) if terms else number(0)
 
 
-@_value.register(Product)
+@value_in.register(Product)
 def _series_product(expr: Product, scope: Scope) -> Tensor:
     terms = _over_indices(expr, scope)
     return torch.stack(terms).prod(0) if terms else number(1)
 
 
-@_value.register(nodes.Map)
+@value_in.register(nodes.Map)
 def _map(expr: nodes.Map, scope: Scope) -> Tensor:
-    arrays = [_value(array, scope) for array in expr.arrays]
-    value = _value(expr.body, scope.having({nodes.Slot(k): array for k, array in enumerate(arrays)}))
+    arrays = [value_in(array, scope) for array in expr.arrays]
+    value = value_in(expr.body, scope.having({nodes.Slot(k): array for k, array in enumerate(arrays)}))
     return value.expand(arrays[0].shape)
 
 
-@_value.register(nodes.Total)
+@value_in.register(nodes.Total)
 def _total(expr: nodes.Total, scope: Scope) -> Tensor:
-    return _value(expr.array, scope).sum()
+    return value_in(expr.array, scope).sum()
 
 
-@_value.register(nodes.Mean)
+@value_in.register(nodes.Mean)
 def _mean(expr: nodes.Mean, scope: Scope) -> Tensor:
-    return _value(expr.array, scope).mean()
+    return value_in(expr.array, scope).mean()
 
 
-@_value.register(nodes.Softmax)
+@value_in.register(nodes.Softmax)
 def _softmax(expr: nodes.Softmax, scope: Scope) -> Tensor:
-    return torch.softmax(_value(expr.args[0], scope), 0)
+    return torch.softmax(value_in(expr.args[0], scope), 0)
 
 
-@_value.register(nodes.LogSoftmax)
+@value_in.register(nodes.LogSoftmax)
 def _log_softmax(expr: nodes.LogSoftmax, scope: Scope) -> Tensor:
-    return torch.log_softmax(_value(expr.args[0], scope), 0)
+    return torch.log_softmax(value_in(expr.args[0], scope), 0)
 
 
-@_value.register(nodes.Gradient)
-@_value.register(nodes.Partial)
+@value_in.register(nodes.Gradient)
+@value_in.register(nodes.Partial)
 def _gradient(expr: Any, scope: Scope) -> Tensor:
     """By torch.autograd, in the graph in which the world was built; in several symbols one after another."""
     of, *wrt = expr.args
-    found = _value(of, scope)
+    found = value_in(of, scope)
     for symbol in wrt:
         found = scope.bindings.gradient(found, symbol)
     return found
 
 
-@_value.register(MatMul)
+@value_in.register(MatMul)
 def _matmul(expr: MatMul, scope: Scope) -> Tensor:
     scalar, product = number(1), None
     for arg in expr.args:
-        value = _value(arg, scope)
+        value = value_in(arg, scope)
         if not nodes.is_array(arg):
             scalar = scalar * value
         else:
@@ -355,53 +356,53 @@ def _matmul(expr: MatMul, scope: Scope) -> Tensor:
     return scalar if product is None else scalar * product
 
 
-@_value.register(MatPow)
+@value_in.register(MatPow)
 def _matrix_power(expr: MatPow, scope: Scope) -> Tensor:
-    return torch.linalg.matrix_power(_value(expr.args[0], scope), integer(expr.args[1], scope))
+    return torch.linalg.matrix_power(value_in(expr.args[0], scope), integer(expr.args[1], scope))
 
 
-@_value.register(Inverse)
+@value_in.register(Inverse)
 def _inverse(expr: Inverse, scope: Scope) -> Tensor:
-    return torch.linalg.inv(_value(expr.args[0], scope))
+    return torch.linalg.inv(value_in(expr.args[0], scope))
 
 
-@_value.register(Trace)
+@value_in.register(Trace)
 def _trace(expr: Trace, scope: Scope) -> Tensor:
-    return torch.trace(_value(expr.args[0], scope))
+    return torch.trace(value_in(expr.args[0], scope))
 
 
-@_value.register(Transpose)
+@value_in.register(Transpose)
 def _transpose(expr: Transpose, scope: Scope) -> Tensor:
-    return _value(expr.args[0], scope).T
+    return value_in(expr.args[0], scope).T
 
 
-@_value.register(OneMatrix)
+@value_in.register(OneMatrix)
 def _ones(expr: OneMatrix, scope: Scope) -> Tensor:
     return torch.ones([integer(size, scope) for size in expr.shape], dtype=torch.float64)
 
 
-@_value.register(ZeroMatrix)
+@value_in.register(ZeroMatrix)
 def _zeros(expr: ZeroMatrix, scope: Scope) -> Tensor:
     return torch.zeros([integer(size, scope) for size in expr.shape], dtype=torch.float64)
 
 
-@_value.register(Identity)
+@value_in.register(Identity)
 def _identity(expr: Identity, scope: Scope) -> Tensor:
     return torch.eye(integer(expr.shape[0], scope), dtype=torch.float64)
 
 
-@_value.register(MatrixElement)
+@value_in.register(MatrixElement)
 def _element(expr: MatrixElement, scope: Scope) -> Tensor:
-    return _value(expr.parent, scope)[integer(expr.i, scope), integer(expr.j, scope)]
+    return value_in(expr.parent, scope)[integer(expr.i, scope), integer(expr.j, scope)]
 
 
-@_value.register(ImmutableDenseMatrix)
+@value_in.register(ImmutableDenseMatrix)
 def _matrix(expr: ImmutableDenseMatrix, scope: Scope) -> Tensor:
-    return torch.stack([torch.stack([_value(entry, scope).reshape(()) for entry in row]) for row in expr.tolist()])
+    return torch.stack([torch.stack([value_in(entry, scope).reshape(()) for entry in row]) for row in expr.tolist()])
 
 
-@_value.register(tuple)
-@_value.register(list)
-@_value.register(Tuple)
+@value_in.register(tuple)
+@value_in.register(list)
+@value_in.register(Tuple)
 def _sequence(expr: Any, scope: Scope) -> Tensor:
-    return torch.stack([_value(entry, scope) for entry in expr])
+    return torch.stack([value_in(entry, scope) for entry in expr])

@@ -75,6 +75,8 @@ def _size(dimension: Any, values: Mapping[Basic, torch.Tensor]) -> int:
 
 
 def _assumed(symbol: Basic) -> str:
+    if hasattr(symbol, "domain"):
+        return str(symbol.domain)
     if getattr(symbol, "is_integer", False):
         return "integer"
     return "positive" if getattr(symbol, "is_positive", False) else "real"
@@ -88,10 +90,19 @@ def _sample(domain: str, shape: tuple[int, ...], random: torch.Generator) -> tor
         return torch.randint(1, 7, shape, generator=random).to(torch.float64)
     if domain == "binary":
         return torch.randint(0, 2, shape, generator=random).to(torch.float64)
+    if domain == "sign":
+        return 2 * torch.randint(0, 2, shape, generator=random).to(torch.float64) - 1
     if domain == "one_hot":
-        hot = int(torch.randint(0, shape[0], (), generator=random))
-        return torch.eye(shape[0], dtype=torch.float64)[:, hot : hot + 1].clone()
+        rows, columns = (shape[1], shape[0]) if shape[1] == 1 else shape
+        hot = torch.eye(columns, dtype=torch.float64)[torch.randint(0, columns, (rows,), generator=random)]
+        return hot.T.clone() if shape[1] == 1 else hot
     if domain == "probabilities":
-        return torch.softmax(uniform(-1.5, 1.5), 0).requires_grad_()
+        return torch.softmax(uniform(-1.5, 1.5), 0 if shape[1] == 1 else 1).detach().requires_grad_()
+    if domain == "symmetric":
+        half = uniform(-1.0, 1.0)
+        return (half + half.T).requires_grad_()
+    if domain == "positive_definite":
+        half = uniform(-1.0, 1.0)
+        return (half @ half.T + torch.eye(shape[0], dtype=torch.float64)).requires_grad_()
     ranges = {"unit": (0.05, 0.95), "positive": (0.2, 2.5), "real": (-2.0, 2.0)}
     return uniform(*ranges[domain]).requires_grad_()

@@ -8,7 +8,7 @@ from functools import lru_cache, singledispatch
 from typing import Any
 
 import torch
-from sympy import Basic, Expr, Rational, Sum, Tuple, cancel, count_ops, together
+from sympy import Basic, Expr, MatrixExpr, Rational, Sum, Tuple, cancel, count_ops, together
 
 from derive.algebra.nodes import Expectation, Numeral, Rounded, gradient_symbol, is_array, plain
 from derive.checks.bindings import Bindings, observe
@@ -182,7 +182,7 @@ SMALL = 60  # nodes up to which an identity is also tried exactly
 def exactly_equal(sides: tuple[Any, ...]) -> bool:
     """Whether SymPy proves the sides equal as rational functions of whatever occurs in them; False is no refutation."""
     if any(
-        is_array(side) or not isinstance(side, Expr) or count_ops(side) > SMALL or side.has(Sum, Numeral)
+        is_array(side) or not isinstance(side, Expr) or count_ops(side) > SMALL or side.has(Sum, Numeral, MatrixExpr)
         for side in sides
     ):
         return False

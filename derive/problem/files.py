@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from derive.problem.declarations import EXAMPLES
 from derive.problem.types import Exact, Numbers, Size
 
 
@@ -50,7 +51,8 @@ class GivenFile(_File):
     """Everything that a problem gives."""
 
     symbols: dict[str, Text] = Field(
-        default={}, description="names and shapes: scalar, positive, vector(N), matrix(m, n)"
+        default={},
+        description=f"names and shapes: {', '.join(EXAMPLES)}",
     )
     define: dict[str, Any] = Field(default={}, description="named quantities, as formulas in NumPy's notation")
     network: NetworkFile | None = Field(default=None, description="a network")

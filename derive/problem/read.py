@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,19 +13,23 @@ from pydantic import BaseModel, ValidationError
 from sympy import Integer, Symbol
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
-from derive.algebra.formula import FUNCTIONS, parse_formula
-from derive.algebra.nodes import Rounded, is_array
+from derive.algebra.arrays import Column
+from derive.algebra.formula import FUNCTIONS, parse_equation, parse_value
+from derive.algebra.nodes import Rounded
 from derive.errors import Fault, FormulaError, InputError, did_you_mean, one_of
+from derive.problem.declarations import DECLARATIONS, EXAMPLES
 from derive.problem.files import ProblemFile, SheetFile
 from derive.problem.model import Disputed, Expectation, Given, GradientProcess, Network, Problem, Sheet
-from derive.problem.types import IsFormula, IsSymbols, to_exact
+from derive.problem.types import IsEquation, IsFormula, IsSymbols, to_exact
 from derive.problem.words import formula_fields, plain_message, resolve
 from derive.problem.yaml_places import Located, load
 
 SHEET = "sheet.yaml"
+WIDEST = 110  # characters of a formula shown below a fault
 ENDINGS = (".yaml", ".yml")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
-DECLARATION = re.compile(r"(vector|matrix|scalar|positive)\s*(?:\(\s*([A-Za-z0-9_ ,]*)\s*\))?$")
+DECLARATION = re.compile(r"([a-z_]+)\s*(?:\(\s*([A-Za-z0-9_ ,]*)\s*\))?$")
+ENTRY = re.compile(r"[A-Za-z][A-Za-z0-9_]*\[[\d, ]+\]$")
 SIZE = re.compile(r"[A-Za-z][A-Za-z0-9_]*$|[1-9]\d{0,5}$")
 
 
@@ -179,21 +183,32 @@ class _Reader:
             match = DECLARATION.match(declared)
             if not self.is_name(name, path):
                 continue
-            if match is None:
+            if match is None or match.group(1) not in DECLARATIONS:
+                known = DECLARATIONS if match else ()
+                hint = did_you_mean(match.group(1), known) if match else ""
+                self.report(path, f"'{declared}' declares nothing{hint} ({', '.join(EXAMPLES)})")
+                continue
+            kind = DECLARATIONS[match.group(1)]
+            sizes = [s.strip() for s in (match.group(2) or "").split(",") if s.strip()]
+            if len(sizes) not in kind.sizes or not all(SIZE.match(size) for size in sizes):
+                needed = " or ".join(map(str, kind.sizes))
                 self.report(
-                    path,
-                    f"'{declared}' declares nothing; write scalar, positive, vector(N), positive(N) or matrix(m, n)",
+                    path, f"{match.group(1)} takes {needed} size{'s' * (kind.sizes != (1,))}, such as {kind.example}"
                 )
                 continue
-            kind, sizes = match.group(1), [s.strip() for s in (match.group(2) or "").split(",") if s.strip()]
-            needed = {"vector": 1, "matrix": 2, "positive": min(len(sizes), 1)}.get(kind, 0)
-            if len(sizes) != needed or not all(SIZE.match(size) for size in sizes):
-                self.report(path, f"{kind} takes {needed} size{'s' if needed != 1 else ''}, such as {EXAMPLES[kind]}")
-                continue
-            self.symbols[name] = _symbol(name, kind, sizes)
-            if kind == "positive":
-                domains.append((self.symbols[name], "positive"))
+            symbol = kind.symbol(name, [_dimension(size) for size in sizes])
+            self.symbols[name] = symbol
+            if hasattr(symbol, "domain") or symbol.is_positive:
+                domains.append((symbol, getattr(symbol, "domain", "positive")))
+        self.sizes()
         return tuple(domains)
+
+    def sizes(self) -> None:
+        """The sizes of what was declared are known by their names."""
+        for symbol in list(self.symbols.values()):
+            for size in getattr(symbol, "shape", ()):
+                if size.is_Symbol:
+                    self.symbols.setdefault(size.name, size)
 
     def is_name(self, name: str, path: tuple[Any, ...]) -> bool:
         if not NAME.match(name) or name in FUNCTIONS:
@@ -212,22 +227,32 @@ class _Reader:
             if name in self.symbols:
                 self.report(path, f"'{name}' is declared already", True)
                 continue
-            expr = self.formula(text, path)
-            if expr is not None:
-                symbol = MatrixSymbol(name, *expr.shape) if is_array(expr) else Symbol(name, real=True)
+            value = self.value(text, path)
+            if value is not None:
+                expr = value.expr
+                symbol = _defined(name, value)
                 self.symbols[name] = symbol
                 found.append((symbol, expr))
         return tuple(found)
 
     def formula(self, text: Any, path: tuple[Any, ...]) -> Any:
+        value = self.value(text, path)
+        return None if value is None else value.expr
+
+    def value(self, text: Any, path: tuple[Any, ...]) -> Any:
         if isinstance(text, bool) or not isinstance(text, str | int | Decimal):
             self.report(path, "a formula is needed here, such as w1 * x + w0")
             return None
+        return self.parsed(parse_value, text, path)
+
+    def parsed(self, parse: Callable[[str, Any], Any], text: Any, path: tuple[Any, ...]) -> Any:
+        """What a parser makes of the text; its fault is reported with the formula and a mark below the place."""
         try:
-            return parse_formula(str(text), self.symbols)
+            return parse(str(text), self.symbols)
         except FormulaError as fault:
             line, column = self.located.within(path, fault.offset)
-            self.faults.append(Fault(str(self.path), line, column, fault.message))
+            shown = "\n".join(excerpt(str(text), fault.offset, fault.length))
+            self.faults.append(Fault(str(self.path), line, column, f"{fault.message}\n{shown}"))
             return None
 
     # what is asked and expected
@@ -240,6 +265,10 @@ class _Reader:
         for name in formula_fields(question, IsFormula):
             if getattr(question, name) is not None:
                 changes[name] = self.formula(getattr(question, name), self.setting(path, value, name))
+        for name in formula_fields(question, IsEquation):
+            if getattr(question, name) is not None:
+                text, where = getattr(question, name), self.setting(path, value, name)
+                changes[name] = self.parsed(parse_equation, text, where)
         for name in formula_fields(question, IsSymbols):
             if getattr(question, name) is not None:
                 changes[name] = self.names(getattr(question, name), self.setting(path, value, name))
@@ -253,7 +282,9 @@ class _Reader:
     def names(self, names: tuple[str, ...], path: tuple[Any, ...]) -> tuple[Any, ...]:
         found = []
         for k, name in enumerate(names):
-            if name not in self.symbols:
+            if ENTRY.match(name) and name.split("[")[0] in self.symbols:
+                found.append(self.formula(name, (*path, k)))
+            elif name not in self.symbols:
                 self.report(
                     (*path, k), f"unknown symbol '{name}'{did_you_mean(name, self.symbols)} {one_of(self.symbols)}"
                 )
@@ -298,18 +329,23 @@ class _Reader:
         return Disputed(Expectation(item.of, self.answer(item.value, (*path, "value")), path), item.by)
 
 
-EXAMPLES = {"vector": "vector(N)", "matrix": "matrix(m, n)", "scalar": "scalar", "positive": "positive"}
+def _dimension(size: str) -> Any:
+    return Integer(size) if size.isdigit() else Symbol(size, integer=True, positive=True)
 
 
-def _symbol(name: str, kind: str, sizes: list[str]) -> Any:
-    dims = [Integer(s) if s.isdigit() else Symbol(s, integer=True, positive=True) for s in sizes]
-    if kind == "vector":
-        return MatrixSymbol(name, dims[0], 1)
-    if kind == "matrix":
-        return MatrixSymbol(name, *dims)
-    if kind == "positive":
-        return MatrixSymbol(name, dims[0], 1) if dims else Symbol(name, positive=True)
-    return Symbol(name, real=True)
+def _defined(name: str, value: Any) -> Any:
+    """The symbol of a named quantity."""
+    if not value.is_array:
+        return Symbol(name, real=True)
+    return (Column if value.kept else MatrixSymbol)(name, *value.expr.shape)
+
+
+def excerpt(text: str, offset: int, length: int) -> list[str]:
+    """The formula's part around a fault, and a mark below the fault."""
+    start = max(0, offset - 40)
+    shown = text[start : offset + max(length, 1) + 30].replace("\n", " ").replace("\t", " ")[:WIDEST]
+    mark = "^" * max(1, min(length, len(shown) - (offset - start)))
+    return [f"    {shown}", f"    {' ' * (offset - start)}{mark}"]
 
 
 def _kind(data: Any) -> str:
@@ -357,7 +393,11 @@ def find(paths: Iterable[Path | str], vocabulary: Vocabulary) -> list[Sheet]:
 def _folders(path: Path) -> list[Path]:
     folders = [
         path,
-        *sorted(p for p in path.rglob("*") if p.is_dir() and not any(part.startswith(".") for part in p.parts)),
+        *sorted(
+            p
+            for p in path.rglob("*")
+            if p.is_dir() and not any(part.startswith(".") for part in p.relative_to(path).parts)
+        ),
     ]
     return [folder for folder in folders if _problem_files(folder)]
 

@@ -156,6 +156,11 @@ class IsSymbols:
     """Marks a field that lists names of the problem's symbols; the reader makes it a tuple of symbols."""
 
 
+@dataclass(frozen=True)
+class IsEquation:
+    """Marks a field whose text is `left == right`; the reader makes it a pair of expressions."""
+
+
 def _formula_text(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError("a formula is needed here, such as sum((y - y_hat)**2)")
@@ -180,4 +185,7 @@ SymbolNames = Annotated[
     BeforeValidator(_name_list),
     IsSymbols(),
     WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1}),
+]
+Equation = Annotated[
+    Any, BeforeValidator(_formula_text), IsEquation(), WithJsonSchema({"type": "string", "format": "equation"})
 ]

@@ -116,12 +116,11 @@ def test_bombs_are_refused_in_a_tenth_of_a_second(text: str) -> None:
 CARETS = [
     "1 + !sigmod!(x)",
     "x + !q!",
-    "!x @ x!",
-    "!A + x!",
+    "!x - x.T!",
     "x!^!2",
     "!x.shape!",
     "x / !0!",
-    "!x[0]!",
+    "!x[0, 1]!",
     "exp(!lambda: 1!)",
     "sum(!x, x!)",
 ]

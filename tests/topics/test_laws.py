@@ -169,11 +169,15 @@ def test_a_kernel_that_does_not_fit_is_refused() -> None:
 
 
 def objective(text: str, *over: str) -> Minimise:
-    from derive.algebra.formula import parse_formula
-    from derive.problem.read import _symbol
+    from sympy import Symbol
+    from sympy.matrices.expressions.matexpr import MatrixSymbol
 
-    symbols = {n: _symbol(n, "vector", ["N"]) for n in ("x", "y", "u")} | {
-        n: _symbol(n, "scalar", []) for n in ("a", "b", "c")
+    from derive.algebra.formula import parse_formula
+
+    size = Symbol("N", integer=True, positive=True)
+
+    symbols = {n: MatrixSymbol(n, size, 1) for n in ("x", "y", "u")} | {
+        n: Symbol(n, real=True) for n in ("a", "b", "c")
     }
     return Minimise(parse_formula(text, symbols), tuple(symbols[n] for n in over))
 

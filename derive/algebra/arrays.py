@@ -1,0 +1,294 @@
+"""The nodes of matrix calculus that SymPy lacks, and symbols that know what they are: symmetric, positive definite, ...
+
+Repeating is a product with ones (1 b' repeats a row, u 1' a column) and summing along an axis is one too (X 1, 1' X), so
+that the product rule differentiates both.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sympy import Basic, Expr, Integer, MatrixExpr
+from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
+
+from derive.algebra.nodes import Softmax
+from derive.errors import ShapeError
+
+
+class Symmetric(MatrixSymbol):
+    """A symmetric matrix by name. Derivatives treat its entries as independent of one another."""
+
+    domain: ClassVar[str] = "symmetric"
+
+
+class PositiveDefinite(Symmetric):
+    """A symmetric positive definite matrix by name."""
+
+    domain: ClassVar[str] = "positive_definite"
+
+
+class PositiveArray(MatrixSymbol):
+    """An array of positive numbers by name."""
+
+    domain: ClassVar[str] = "positive"
+
+
+class LabelArray(MatrixSymbol):
+    """An array of zeros and ones by name."""
+
+    domain: ClassVar[str] = "binary"
+
+
+class SignArray(MatrixSymbol):
+    """An array of labels -1 and 1 by name."""
+
+    domain: ClassVar[str] = "sign"
+
+
+class Distribution(MatrixSymbol):
+    """Probabilities that add up to one: a column by name, or one distribution in each row of a matrix."""
+
+    domain: ClassVar[str] = "probabilities"
+
+
+class OneHot(Distribution):
+    """A distribution with a single one."""
+
+    domain: ClassVar[str] = "one_hot"
+
+
+class Column(MatrixSymbol):
+    """A matrix of one column by name, which NumPy repeats along rows; a vector is repeated as a row."""
+
+
+class _OfArrays(Expr):
+    """A scalar made of one array."""
+
+    is_commutative = True
+    is_real = True
+
+    def __new__(cls, array: Any) -> Expr:
+        return Expr.__new__(cls, array)
+
+    @property
+    def array(self) -> Any:
+        return self.args[0]
+
+
+class Scalar(_OfArrays):
+    """The one entry of a 1 x 1 array: x' A x as the number that it is."""
+
+
+class Norm(_OfArrays):
+    """The Euclidean norm of a vector, the Frobenius norm of a matrix."""
+
+    is_nonnegative = True
+
+
+class TraceOf(_OfArrays):
+    """The sum of the diagonal of a square matrix."""
+
+
+class Det(_OfArrays):
+    """The determinant of a square matrix."""
+
+
+class LogDet(_OfArrays):
+    """The logarithm of the determinant of a matrix whose determinant is positive."""
+
+
+class Largest(_OfArrays):
+    """The largest entry of an array."""
+
+
+class LogSumExp(_OfArrays):
+    """log of the sum of the exponentials of all entries."""
+
+
+class _Square(MatrixExpr):
+    def __new__(cls, array: Any) -> MatrixExpr:
+        return Basic.__new__(cls, array)
+
+    @property
+    def array(self) -> Any:
+        return self.args[0]
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return MatrixElement(self, i, j)
+
+
+class Inv(_Square):
+    """The inverse of a square matrix."""
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        return self.array.shape
+
+
+class Diag(_Square):
+    """The diagonal matrix of a column."""
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        return (self.array.shape[0], self.array.shape[0])
+
+
+class Diagonal(_Square):
+    """The diagonal of a square matrix, as a column."""
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        return (self.array.shape[0], Integer(1))
+
+
+class RowLogSumExp(_Square):
+    """log of the sum of the exponentials of each row, as a column."""
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        return (self.array.shape[0], Integer(1))
+
+
+class RowLargest(_Square):
+    """The largest entry of each row, as a column."""
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        return (self.array.shape[0], Integer(1))
+
+
+class RowSoftmax(Softmax):
+    """softmax of each row."""
+
+
+class RowLogSoftmax(RowSoftmax):
+    """log of the softmax of each row."""
+
+
+class Kron(MatrixExpr):
+    """The Kronecker product: every entry of the left one times the right one."""
+
+    def __new__(cls, left: Any, right: Any) -> MatrixExpr:
+        return Basic.__new__(cls, left, right)
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        (a, b), (c, d) = self.args[0].shape, self.args[1].shape
+        return (a * c, b * d)
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return MatrixElement(self, i, j)
+
+
+class Commutation(MatrixExpr):
+    """K with vec(X') = K vec(X) for X of m rows and n columns."""
+
+    def __new__(cls, rows: Any, columns: Any) -> MatrixExpr:
+        return Basic.__new__(cls, rows, columns)
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        size = self.args[0] * self.args[1]
+        return (size, size)
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return MatrixElement(self, i, j)
+
+
+class Unit(MatrixExpr):
+    """The column with a one at a place (counted from 0) and zeros elsewhere."""
+
+    def __new__(cls, size: Any, place: Any) -> MatrixExpr:
+        return Basic.__new__(cls, size, place)
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        return (self.args[0], Integer(1))
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return MatrixElement(self, i, j)
+
+
+class Reshaped(MatrixExpr):
+    """The entries of an array in another shape, row by row as NumPy does."""
+
+    def __new__(cls, array: Any, rows: Any, columns: Any) -> MatrixExpr:
+        return Basic.__new__(cls, array, rows, columns)
+
+    @property
+    def array(self) -> Any:
+        return self.args[0]
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        return (self.args[1], self.args[2])
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return MatrixElement(self, i, j)
+
+
+class Jacobian(MatrixExpr):
+    """d vec(F)/d vec(X)': rows for the entries of F, columns for those of X, stacked column by column."""
+
+    def __new__(cls, of: Any, wrt: Any) -> MatrixExpr:
+        return Basic.__new__(cls, of, wrt)
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        (a, b), (c, d) = self.args[0].shape, self.args[1].shape
+        return (a * b, c * d)
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return MatrixElement(self, i, j)
+
+
+class Hessian(MatrixExpr):
+    """The second derivatives of a scalar in an array, whose entries are stacked column by column."""
+
+    def __new__(cls, of: Any, wrt: Any) -> MatrixExpr:
+        return Basic.__new__(cls, of, wrt)
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        a, b = self.args[1].shape
+        return (a * b, a * b)
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return MatrixElement(self, i, j)
+
+
+class SmallChange(MatrixSymbol):
+    """dX, a small change of X, by name."""
+
+
+class Change(MatrixExpr):
+    """The differential d F of an array in the directions d X_k, not yet carried out: Change(F, X, dX, Y, dY, ...)."""
+
+    def __new__(cls, of: Any, *directions: Any) -> MatrixExpr:
+        return Basic.__new__(cls, of, *directions)
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        return self.args[0].shape
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return MatrixElement(self, i, j)
+
+
+class ScalarChange(Expr):
+    """The differential of a scalar in the directions d X_k, not yet carried out."""
+
+    is_commutative = True
+
+    def __new__(cls, of: Any, *directions: Any) -> Expr:
+        return Expr.__new__(cls, of, *directions)
+
+
+ARRAY_SCALARS = (Scalar, Norm, TraceOf, Det, LogDet, Largest, LogSumExp)
+
+
+def square(array: Any) -> Any:
+    """The array itself; ShapeError where it has not as many rows as columns."""
+    if array.shape[0] != array.shape[1]:
+        raise ShapeError(f"a square matrix is needed here, not {array.shape[0]} x {array.shape[1]}")
+    return array
