@@ -103,8 +103,14 @@ def _adjoint_of_scalar(expr: Any, bar: Any) -> Iterator[Contribution]:
 
 @pull_back.register(nodes.Scalar)
 def _adjoint_of_entry(expr: nodes.Scalar, bar: Any) -> Iterator[Contribution]:
-    """y = A for A of 1 x 1:  A receives y_bar."""
-    yield expr.array, matmul(bar, OneMatrix(1, 1))
+    """y = A for A of 1 x 1:  A receives y_bar; and y = a' B c:  B receives y_bar a c'."""
+    factors = [a for a in expr.array.args if is_array(a)] if isinstance(expr.array, MatMul) else []
+    if len(factors) < 2 or len(factors) < len(expr.array.args):
+        yield expr.array, matmul(bar, OneMatrix(1, 1))
+        return
+    for k, factor in enumerate(factors):
+        left = [transpose(a) for a in reversed(factors[:k])]
+        yield factor, matmul(bar, *left, *[transpose(a) for a in reversed(factors[k + 1 :])])
 
 
 @pull_back.register(nodes.Norm)
@@ -151,8 +157,8 @@ def _adjoint_of_row_logsumexp(expr: nodes.RowLogSumExp, bar: Any) -> Iterator[Co
     yield expr.array, hadamard(matmul(bar, OneMatrix(1, expr.array.shape[1])), nodes.RowSoftmax(expr.array))
 
 
-@pull_back.register(nodes.Largest)
-def _adjoint_of_largest(expr: nodes.Largest, bar: Any) -> Iterator[Contribution]:
+@pull_back.register(nodes.LargestEntry)
+def _adjoint_of_largest(expr: nodes.LargestEntry, bar: Any) -> Iterator[Contribution]:
     """y = x_k for the largest entry (one alone):  x_k receives y_bar."""
     yield expr.array, Map(bar * Piecewise((1, Slot(0) >= expr), (0, True)), expr.array)
 

@@ -97,7 +97,7 @@ class LogDet(_OfArrays):
     """The logarithm of the determinant of a matrix whose determinant is positive."""
 
 
-class Largest(_OfArrays):
+class LargestEntry(_OfArrays):
     """The largest entry of an array."""
 
 
@@ -282,9 +282,6 @@ class ScalarChange(Expr):
 
     def __new__(cls, of: Any, *directions: Any) -> Expr:
         return Expr.__new__(cls, of, *directions)
-
-
-ARRAY_SCALARS = (Scalar, Norm, TraceOf, Det, LogDet, Largest, LogSumExp)
 
 
 def square(array: Any) -> Any:

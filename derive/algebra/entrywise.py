@@ -9,6 +9,7 @@ from sympy.matrices.expressions import MatMul
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 
 from derive.algebra import nodes
+from derive.algebra.array_notation import has_only_indicators, is_indicator
 
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
 
@@ -17,9 +18,10 @@ def printed_map(printer: Any, expr: nodes.Map) -> str:
     """The LaTeX of an entrywise expression."""
     if expr.shape == (1, 1):
         return printer._print(expr.at([_scalar(array) for array in expr.arrays]))
-    if expr.body.has(Piecewise):
+    if expr.body.has(Piecewise) and not has_only_indicators(expr.body):
         entries = [_entry(array) for array in expr.arrays]
-        return rf"\left[{printer._print(expr.at(entries))}\right]_{{i}}"
+        indices = "i" if expr.shape[1] == 1 else "ij"
+        return rf"\left[{printer._print(expr.at(entries))}\right]_{{{indices}}}"
     return _vector(printer, expr.body, expr.arrays)[0]
 
 
@@ -29,6 +31,10 @@ def _scalar(array: Any) -> Expr:
 
 def _entry(array: Any) -> Expr:
     index = Symbol("i")
+    if array.shape[1] != 1:
+        if isinstance(array, MatrixSymbol):
+            return Indexed(IndexedBase(array.name), index, Symbol("j"))
+        return MatrixElement(array, index - 1, Symbol("j") - 1)
     if isinstance(array, MatrixSymbol):
         return Indexed(IndexedBase(array.name), index)
     return MatrixElement(array, index - 1, Integer(0))
@@ -52,6 +58,11 @@ def _vector(printer: Any, body: Expr, arrays: tuple[Any, ...]) -> tuple[str, int
     if isinstance(body, Pow):
         base = _guarded(printer, body.base, arrays, ATOM)
         return rf"{base}^{{\odot {printer._print(body.exp)}}}", POWER
+    if is_indicator(body):
+        condition = body.args[0][1]
+        sides = [_vector(printer, side, arrays)[0] for side in condition.args]
+        signs = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\neq"}
+        return rf"\mathbf{{1}}\left[{sides[0]} {signs[condition.rel_op]} {sides[1]}\right]", ATOM
     if isinstance(body, Function):
         inner = _vector(printer, body.args[1 if isinstance(body, nodes.Prime) else 0], arrays)[0]
         return printer._print(body.func(*_placed(body))).replace("PLACE", inner).replace(r"\mathrm{PLACE}", inner), ATOM

@@ -218,7 +218,7 @@ def variance(value: Value, axis: Axis) -> Value:
 
 def largest(value: Value, axis: Axis) -> Value:
     """max."""
-    return _reduction(arrays.Largest, arrays.RowLargest, value, axis)
+    return _reduction(arrays.LargestEntry, arrays.RowLargest, value, axis)
 
 
 def log_sum_exp(value: Value, axis: Axis) -> Value:

@@ -33,7 +33,8 @@ from sympy.matrices.expressions import MatAdd, MatMul, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 from sympy.printing.latex import LatexPrinter
 
-from derive.algebra import nodes
+from derive.algebra import arrays, nodes
+from derive.algebra.array_notation import ArrayPrinter, has_only_indicators
 from derive.algebra.functions import TABLE, TableFunction
 from derive.algebra.names import latex_name
 from derive.algebra.numbers import decimal_text
@@ -130,7 +131,7 @@ def _without_minus(coefficient: Any, rest: Expr) -> Expr:
     return rest if coefficient == -1 else Mul(-coefficient, rest, evaluate=False)
 
 
-class _Printer(LatexPrinter):
+class _Printer(ArrayPrinter, LatexPrinter):
     """SymPy's printer, with our order, our nodes and our names."""
 
     def __init__(self) -> None:
@@ -192,7 +193,13 @@ class _Printer(LatexPrinter):
             return self.strength(expr[0, 0])
         if isinstance(expr, Transpose) and expr.shape == (1, 1):
             return self.strength(expr.args[0])
-        if isinstance(expr, nodes.Map) and expr.body.has(Piecewise):
+        if isinstance(expr, arrays.Scalar):
+            return self.strength(expr.array)
+        if isinstance(expr, arrays.Kron):
+            return PRODUCT
+        if isinstance(expr, arrays.Inv):
+            return POWER
+        if isinstance(expr, nodes.Map) and expr.body.has(Piecewise) and not has_only_indicators(expr.body):
             return ATOM
         if isinstance(expr, nodes.Map):
             return ATOM if isinstance(expr.body, Function) else self.strength(expr.body)
@@ -322,11 +329,6 @@ class _Printer(LatexPrinter):
     def _print_Magnitude(self, expr: nodes.Magnitude) -> str:
         return rf"\left|{self._print(expr.args[0])}\right|"
 
-    def _print_Largest(self, expr: nodes.Largest) -> str:
-        return rf"\max\left({', '.join(map(self._print, expr.args))}\right)"
-
-    _print_Max = _print_Largest
-
     def _print_Floor(self, expr: nodes.Floor) -> str:
         return rf"\left\lfloor{self._print(expr.args[0])}\right\rfloor"
 
@@ -370,86 +372,12 @@ class _Printer(LatexPrinter):
             return rf"\frac{{\partial{order} {self._print(of)}}}{{{below}}}"
         return rf"\frac{{\partial{order}}}{{{below}}} {self.bracket(of, ATOM)}"
 
-    # arrays
-
-    def _print_Transpose(self, expr: Transpose) -> str:
-        if expr.shape == (1, 1):
-            return self._print(expr.args[0])
-        return rf"{self.bracket(expr.args[0], ATOM)}^{{\top}}"
-
-    def _print_MatMul(self, expr: MatMul) -> str:
-        return self.join_factors(expr.args)
-
-    def _print_MatrixElement(self, expr: MatrixElement) -> str:
-        indices = [self._print(i + 1) for i in (expr.i, expr.j)]
-        if expr.parent.shape[1] == 1:
-            indices = [] if expr.parent.shape[0] == 1 else indices[:1]
-        if isinstance(expr.parent, MatrixSymbol):
-            letter = latex_name(expr.parent.name)
-            if not indices:
-                return letter
-            if len(indices) == 1 or "_{" not in letter:
-                return self.with_indices(letter, indices)
-        inner = self._print(expr.parent)
-        return rf"\left[{inner}\right]_{{{','.join(indices)}}}" if indices else inner
-
-    def _print_ImmutableDenseMatrix(self, expr: MatrixBase) -> str:
-        if expr.shape == (1, 1):
-            return self._print(expr[0, 0])
-        rows = r" \\ ".join(" & ".join(map(self._print, row)) for row in expr.tolist())
-        return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}"
-
-    _print_MutableDenseMatrix = _print_ImmutableDenseMatrix
-
-    def _print_ZeroMatrix(self, expr: Any) -> str:
-        return r"\bm{0}" if expr.shape != (1, 1) else "0"
-
-    def _print_OneMatrix(self, expr: Any) -> str:
-        return r"\bm{1}" if expr.shape != (1, 1) else "1"
-
-    def _print_Identity(self, expr: Any) -> str:
-        return r"\bm{I}"
-
-    def _print_Softmax(self, expr: nodes.Softmax) -> str:
-        return rf"\operatorname{{softmax}}\left({self._print(expr.args[0])}\right)"
-
-    def _print_LogSoftmax(self, expr: nodes.LogSoftmax) -> str:
-        return rf"\log\operatorname{{softmax}}\left({self._print(expr.args[0])}\right)"
-
-    def _print_Total(self, expr: nodes.Total) -> str:
-        body = component(expr.array, Symbol("k"))
-        if expr.array.shape == (1, 1):
-            return self._print(body)
-        sign = "-" if leads_with_minus(body) else ""
-        summand = self.bracket(-body if sign else body, PRODUCT)
-        return rf"{sign}\sum_{{k=1}}^{{{self._print(expr.array.shape[0])}}} {summand}"
-
-    def _print_Mean(self, expr: nodes.Mean) -> str:
-        if isinstance(expr.array, MatrixSymbol):
-            return rf"\bar{{{latex_name(expr.array.name)}}}"
-        return rf"\frac{{1}}{{{self._print(expr.array.shape[0])}}} {self._print_Total(nodes.Total(expr.array))}"
+    # arrays: see array_notation.py
 
     def _print_Map(self, expr: nodes.Map) -> str:
         from derive.algebra.entrywise import printed_map
 
         return printed_map(self, expr)
-
-
-def component(array: Any, index: Any) -> Expr:
-    """The entry of a column at a symbolic index, pushed inwards as far as it is entrywise."""
-    if isinstance(array, MatrixSymbol):
-        return (
-            MatrixElement(array, Integer(0), Integer(0))
-            if array.shape == (1, 1)
-            else Indexed(IndexedBase(array.name), index)
-        )
-    if isinstance(array, MatAdd):
-        return Add(*[component(arg, index) for arg in array.args])
-    if isinstance(array, nodes.Map):
-        return array.at([component(part, index) for part in array.arrays])
-    if isinstance(array, MatMul) and len(array.args) == 2 and not nodes.is_array(array.args[0]):
-        return array.args[0] * component(array.args[1], index)
-    return MatrixElement(array, index - 1, Integer(0))
 
 
 def as_written(expr: Expr) -> Expr:

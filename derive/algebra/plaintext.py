@@ -118,12 +118,17 @@ class _Text(StrPrinter):
         return f"{self.wrap(expr.args[0])}.T"
 
     def _print_MatMul(self, expr: MatMul) -> str:
-        scalars = [self.wrap(a) for a in expr.args if not nodes.is_array(a)]
-        arrays = [self.wrap(a) for a in expr.args if nodes.is_array(a)]
-        product = " @ ".join(arrays)
-        if scalars == ["-1"] or scalars == ["(-1)"]:
-            return f"-{product}"
-        return "*".join([*scalars, product if len(arrays) == 1 or not scalars else f"({product})"])
+        scalar = Mul(*[a for a in expr.args if not nodes.is_array(a)])
+        product = " @ ".join(self.wrap(a) for a in expr.args if nodes.is_array(a))
+        if scalar.could_extract_minus_sign() and not scalar.is_Add:
+            rest = -scalar
+            return f"-{product}" if rest == 1 else f"-{self.factor(rest)}*{product}"
+        return product if scalar == 1 else f"{self.factor(scalar)}*{product}"
+
+    def factor(self, scalar: Any) -> str:
+        """A scalar in front of a product."""
+        loose = not isinstance(scalar, Mul | Rational | Pow) and self.wrap(scalar) != self._print(scalar)
+        return self.wrap(scalar) if loose or scalar.is_Add else self._print(scalar)
 
     def _print_MatrixElement(self, expr: MatrixElement) -> str:
         indices = [expr.i + 1] if expr.parent.shape[1] == 1 else [expr.i + 1, expr.j + 1]
@@ -160,9 +165,53 @@ class _Text(StrPrinter):
         names: dict[Any, Any] = {nodes.Slot(k): Symbol(f"@{k}@") for k in range(len(expr.arrays))}
         body = self._print(nodes.filled(expr.body, names))
         for k, array in enumerate(expr.arrays):
-            body = body.replace(f"@{k}@", self.wrap(array))
+            body = body.replace(f"(@{k}@)", f"({self._print(array)})").replace(f"@{k}@", self.wrap(array))
         return body
 
     def _print_Sum(self, expr: Sum) -> str:
         limits = ", ".join(f"{i}={self._print(a)}..{self._print(b)}" for i, a, b in expr.limits)
         return f"sum({self._print(expr.function)}, {limits})"
+
+    def _print_Scalar(self, expr: Any) -> str:
+        return str(self._print(expr.array))
+
+    def _print_Unit(self, expr: Any) -> str:
+        return f"e{self._print(expr.args[1] + 1)}"
+
+    def _print_Commutation(self, expr: Any) -> str:
+        return f"K({', '.join(map(self._print, expr.args))})"
+
+    def _print_Reshaped(self, expr: Any) -> str:
+        return f"reshape({', '.join(map(self._print, expr.args))})"
+
+    def _print_Jacobian(self, expr: Any) -> str:
+        return f"jacobian({', '.join(map(self._print, expr.args))})"
+
+    def _print_Hessian(self, expr: Any) -> str:
+        return f"hessian({', '.join(map(self._print, expr.args))})"
+
+    def _print_Change(self, expr: Any) -> str:
+        return f"d{self.wrap(expr.args[0])}"
+
+    _print_ScalarChange = _print_Change
+
+
+CALLED = {
+    "Norm": "norm", "TraceOf": "trace", "Det": "det", "LogDet": "logdet", "LargestEntry": "max", "RowLargest": "max",
+    "LogSumExp": "logsumexp", "RowLogSumExp": "logsumexp", "Inv": "inv", "Diag": "diag", "Diagonal": "diag",
+    "Kron": "kron", "RowSoftmax": "softmax", "RowLogSoftmax": "log_softmax",
+}  # fmt: skip
+OF_ROWS = {"RowLargest", "RowLogSumExp", "RowSoftmax", "RowLogSoftmax"}
+
+
+def _called(node: str, name: str) -> Any:
+    along = ", axis=1" if node in OF_ROWS else ""
+
+    def method(self: Any, expr: Any) -> str:
+        return f"{name}({', '.join(map(self._print, expr.args))}{along})"
+
+    return method
+
+
+for _node, _name in CALLED.items():
+    setattr(_Text, f"_print_{_node}", _called(_node, _name))

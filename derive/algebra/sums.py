@@ -10,9 +10,9 @@ from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, expand, fa
 from sympy.matrices.expressions import MatMul
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
+from derive.algebra.array_notation import component
 from derive.algebra.arrays import Norm, Scalar
 from derive.algebra.nodes import Factors, Map, Mean, Quotient, Slot, Terms, Total, hadamard, transpose
-from derive.algebra.notation import component
 from derive.errors import NotDerivable
 
 i, j = Symbol("i", integer=True, positive=True), Symbol("j", integer=True, positive=True)

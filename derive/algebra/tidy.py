@@ -98,7 +98,7 @@ class _Tidy:
         terms = self.terms(expr)
         if len(terms) > 1 and not self.distribute:
             content, rest = content_of(terms)
-            if content.free_symbols:
+            if content.free_symbols or all(len(chain) == 1 for _, chain in terms):
                 return matmul(content, combined(rest))
         return combined(terms, expr.shape, not self.distribute)
 
@@ -124,11 +124,12 @@ class _Tidy:
     def product_terms(self, expr: MatMul) -> list[Term]:
         scalar = Mul(*[self.of(a) for a in expr.args if not is_array(a)])
         products: list[Term] = [(scalar, ())]
-        for factor_ in (a for a in expr.args if is_array(a)):
+        factors = [a for a in expr.args if is_array(a)]
+        for factor_ in factors:
             terms = self.terms(factor_)
             if not terms:
                 return []
-            if len(terms) > 1 and not self.distribute:
+            if len(terms) > 1 and not self.distribute and len(factors) > 1:
                 content, rest = content_of(terms)
                 terms = [(content, (combined(rest),))]
             products = [(c * d, chain + more) for c, chain in products for d, more in terms]
@@ -153,13 +154,9 @@ class _Tidy:
         slots: dict[Any, Any] = {}
         kept: list[Any] = []
         for k, part in enumerate(expr.arrays):
-            inner = self.of(part)
-            constant = constant_entry(inner)
-            if constant is None:
-                slots[Slot(k)] = Slot(len(kept))
-                kept.append(inner)
-            else:
-                slots[Slot(k)] = constant
+            entry, parts = entry_in(self.of(part), len(kept))
+            slots[Slot(k)] = entry
+            kept += parts
         from derive.algebra.nodes import filled
 
         body = filled(expr.body, slots)
@@ -168,7 +165,9 @@ class _Tidy:
         if not any(isinstance(s, Slot) for s in body.free_symbols):
             ones = OneMatrix(*expr.shape)
             return [(self.of(body), (ones,) if ONE in expr.shape else self.spread(ones)[0][1])]
-        merged = Map(self.body(body), *kept)
+        merged = Map(body, *kept)
+        if isinstance(merged, Map):
+            merged = Map(self.body(merged.body), *merged.arrays)
         return self.linear_terms(merged) if isinstance(merged, Map) else self.terms(merged)
 
     def body(self, body: Any) -> Any:
@@ -177,10 +176,10 @@ class _Tidy:
 
     def linear_terms(self, expr: Map) -> list[Term]:
         """Each term of a sum by itself where all are linear; else the map as one."""
-        pieces = [linear_piece(term, expr.arrays) for term in Add.make_args(expr.body)]
-        linear = [piece for piece in pieces if piece is not None]
+        coefficient, rest = common_scalar(expr.body)
+        pieces = [linear_piece(term, expr.arrays) for term in Add.make_args(rest)]
+        linear = [(coefficient * piece[0], piece[1]) for piece in pieces if piece is not None]
         if len(linear) < len(pieces) or (len(pieces) > 1 and not all(_is_plain(array) for _, array in linear)):
-            coefficient, rest = common_scalar(expr.body)
             return [(coefficient, (turned_map(Map(rest, *expr.arrays)),))]
         return [
             (c * d, chain)
@@ -343,6 +342,16 @@ def _mostly_turned(parts: Iterable[Any]) -> bool:
     return 2 * sum(isinstance(f, Transpose) for f in factors_) > len(factors_)
 
 
+def pushed(expr: Any) -> Any:
+    """Transposes pushed to the factors, and nothing else changed."""
+    if not isinstance(expr, Basic) or not expr.args or isinstance(expr, MatrixSymbol):
+        return expr
+    inner = [pushed(arg) for arg in expr.args]
+    if isinstance(expr, Transpose):
+        return transposed(inner[0])
+    return expr if tuple(inner) == expr.args else expr.func(*inner)
+
+
 def turned(chain: Chain) -> Chain:
     """(A B)' = B' A'."""
     return tuple(transposed(factor_) for factor_ in reversed(chain))
@@ -450,12 +459,30 @@ def combined(terms: list[Term], shape: tuple[Any, Any] | None = None, brackets: 
     """The sum as one array, terms that share all but one end bracketed: A x + A' x = (A + A') x."""
     if not terms:
         return ZeroMatrix(*(shape or (ONE, ONE)))
-    terms = bracketed(terms) if brackets else terms
+    terms = sorted(bracketed(terms) if brackets else terms, key=lambda term: -len(term[1]))
+    terms = [flipped(term) for term in terms]
     back = [(scalar, turned(chain)) for scalar, chain in terms]
     if len(terms) > 1 and _transposes(back) < _transposes(terms):
         return Transpose(MatAdd(*[product(scalar, chain) for scalar, chain in back]))
     parts = [product(scalar, chain) for scalar, chain in terms]
     return parts[0] if len(parts) == 1 else MatAdd(*parts)
+
+
+def flipped(term: Term) -> Term:
+    """-A (y - x) = A (x - y)."""
+    scalar, chain = term
+    if is_negative(scalar) and len(chain) > 1:
+        for k, factor_ in enumerate(chain):
+            inner = factor_.args[0] if isinstance(factor_, Transpose) else factor_
+            if isinstance(inner, MatAdd) and {_leads_negative(part) for part in inner.args} == {True, False}:
+                other = MatAdd(*[matmul(-1, part) for part in inner.args])
+                turned_back = Transpose(other) if isinstance(factor_, Transpose) else other
+                return -scalar, (*chain[:k], turned_back, *chain[k + 1 :])
+    return term
+
+
+def _leads_negative(part: Any) -> bool:
+    return isinstance(part, MatMul) and not is_array(part.args[0]) and is_negative(part.args[0])
 
 
 def _transposes(terms: list[Term]) -> int:
@@ -487,6 +514,11 @@ def bracketed(terms: list[Term]) -> list[Term]:
 def _is_square_name(array: Any) -> bool:
     inner = array.args[0] if isinstance(array, Transpose) else array
     return isinstance(inner, MatrixSymbol) and array.shape[0] == array.shape[1]
+
+
+def is_negative(scalar: Any) -> bool:
+    """Whether a scalar is printed with a minus in front."""
+    return bool(scalar.could_extract_minus_sign() and not scalar.is_Add)
 
 
 def content_of(terms: list[Term]) -> tuple[Any, list[Term]]:
@@ -532,6 +564,37 @@ def _number_gcd(left: Any, right: Any) -> Any:
 
 
 # bodies of entrywise functions
+
+
+def entry_in(array: Any, first: int) -> tuple[Any, list[Any]]:
+    """An array's entry in slots that are counted from `first`, and the arrays of these: constants and factors come out
+    of sums of single arrays."""
+    constant = constant_entry(array)
+    if constant is not None:
+        return constant, []
+    if (
+        isinstance(array, MatMul)
+        and len(array.args) == 2
+        and isinstance(array.args[1], MatAdd)
+        and not is_array(array.args[0])
+    ):
+        inner, parts = entry_in(array.args[1], first)
+        return array.args[0] * inner, parts
+    terms = array.args if isinstance(array, MatAdd) else (array,)
+    entries: list[Any] = []
+    found: list[Any] = []
+    for term in terms:
+        constant = constant_entry(term)
+        if constant is not None:
+            entries.append(constant)
+            continue
+        scalars = [a for a in term.args if not is_array(a)] if isinstance(term, MatMul) else []
+        factors = [a for a in term.args if is_array(a)] if isinstance(term, MatMul) else [term]
+        if len(factors) > 1 and len(terms) > 1 and repeated_column(term) is None and repeated_row(term) is None:
+            return Slot(first), [array]
+        entries.append(Mul(*scalars, Slot(first + len(found))))
+        found.append(factors[0] if len(factors) == 1 else matmul(*factors))
+    return Add(*entries), found
 
 
 def constant_entry(array: Any) -> Any:

@@ -44,8 +44,8 @@ def _logdet(expr: arrays.LogDet, scope: Scope) -> Tensor:
     return torch.linalg.slogdet(value_in(expr.array, scope)).logabsdet
 
 
-@value_in.register(arrays.Largest)
-def _largest(expr: arrays.Largest, scope: Scope) -> Tensor:
+@value_in.register(arrays.LargestEntry)
+def _largest(expr: arrays.LargestEntry, scope: Scope) -> Tensor:
     return value_in(expr.array, scope).max()
 
 

@@ -20,6 +20,7 @@ from derive.document.templates import Tex, environment, escaped, template_text
 from derive.errors import FormulaError
 
 WIDE = 95  # characters of LaTeX from which a sum is worth breaking
+NARROW = 60  # visible signs up to which a sum of arrays stays in one line
 
 
 @dataclass(frozen=True)
@@ -242,9 +243,9 @@ def _line(line: Line) -> View:
         if line.relation == "minimises":
             relation = r"\text{ minimises }"
         one += f"{{}} {relation} {_side(right)} "
-        broken.append(_broken(relation, right))
+        broken += _broken(relation, right)
         left = right
-    stacked = broken[0] if len(broken) == 1 else r"\begin{gathered}[t] " + r" \\ ".join(broken) + r" \end{gathered}"
+    stacked = r"\begin{aligned}[t] " + r" \\ ".join(broken) + r" \end{aligned}"
     mark = Tex(rf"\dvholds{{{_short(line.number)}}}")
     return view(
         one=Tex(_boxed(one, line.is_result)),
@@ -266,21 +267,28 @@ def _short(number: str) -> str:
     return escaped(number) if number[:1].isdigit() else ""
 
 
-def _broken(relation: str, side: Any) -> str:
-    """The right side over several lines, broken before the signs of its sum, where it is a long sum."""
+def _broken(relation: str, side: Any) -> list[str]:
+    """The rows of a side: one where it is short, else broken before the signs of its sum."""
     prefix, terms, suffix = signed_terms(side)
-    if len(terms) < 2:
-        return f"{{}} {relation} {_side(side)}"
-    lines, current = [], ""
+    whole = _side(side)
+    if len(terms) < 2 or (isinstance(side, MatAdd) and _visible(whole) < NARROW):
+        return [rf"{{}} {relation} {{}} & {whole}"]
+    rows, current = [], ""
     limit = max(WIDE, max(map(len, terms)) + 1) if not isinstance(side, MatAdd) else 0
     for term in terms:
         if current and len(current) + len(term) > limit:
-            lines.append(current)
+            rows.append(current)
             current = ""
         current += term
-    lines.append(current)
-    rows = r" \\ &\quad{} ".join(lines)
-    return rf"\begin{{aligned}}[t] {{}} {relation} {prefix} & {rows} {suffix}\end{{aligned}}"
+    rows.append(current)
+    first, *rest = rows
+    listed = [rf"{{}} {relation} {prefix} {{}} & {first}", *[rf"& \quad{{}} {row}" for row in rest]]
+    return [*listed[:-1], f"{listed[-1]} {suffix}"]
+
+
+def _visible(tex: str) -> int:
+    """About how many signs are seen of a formula."""
+    return len(re.sub(r"\\(left|right|bm|mathrm|operatorname)|[{}^_ ]", "", re.sub(r"\\[a-z]+(?![a-z])", "x", tex)))
 
 
 def reason(why: Reason | None) -> Tex:

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ValidationError
 from sympy import Integer, Symbol
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
-from derive.algebra.arrays import Column
+from derive.algebra.arrays import Column, Distribution, RowSoftmax
 from derive.algebra.formula import FUNCTIONS, parse_equation, parse_value
-from derive.algebra.nodes import Rounded
+from derive.algebra.nodes import Rounded, Softmax
 from derive.errors import Fault, FormulaError, InputError, did_you_mean, one_of
 from derive.problem.declarations import DECLARATIONS, EXAMPLES
 from derive.problem.files import ProblemFile, SheetFile
@@ -337,6 +337,8 @@ def _defined(name: str, value: Any) -> Any:
     """The symbol of a named quantity."""
     if not value.is_array:
         return Symbol(name, real=True)
+    if type(value.expr) in (Softmax, RowSoftmax):
+        return Distribution(name, *value.expr.shape)
     return (Column if value.kept else MatrixSymbol)(name, *value.expr.shape)
 
 

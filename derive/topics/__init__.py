@@ -4,6 +4,7 @@ from derive.topics import backward as backward
 from derive.topics import closed_form as closed_form
 from derive.topics import expectation as expectation
 from derive.topics import forward as forward
+from derive.topics import gradient as gradient
 from derive.topics import growth as growth
 from derive.topics import loss as loss
 from derive.topics import minimise as minimise

@@ -1,0 +1,234 @@
+"""What questions of matrix calculus share: a quantity, its named parts, and its derivatives worked out name by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sympy import Add, Basic, Integer, Mul, Symbol
+from sympy.matrices.expressions import Identity, MatAdd, MatMul, OneMatrix, ZeroMatrix
+from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
+
+from derive.algebra import arrays
+from derive.algebra.adjoints import adjoints
+from derive.algebra.naming import Namer, by_names, without
+from derive.algebra.nodes import Map, Mean, Softmax, Total, gradient_symbol, is_array
+from derive.algebra.tidy import pushed, tidy
+from derive.derivation import Rule, Section, Work, rule
+from derive.errors import GivenError
+from derive.worlds import Formulas
+
+MEANING = rule("definition of a quantity", "the definition")
+NAMED = rule("objective by names", "with the names above")
+
+SUMMED = rule("adjoint of a sum", "a sum passes the derivative on to each of its terms")
+PRODUCT = rule("adjoint of a product", "chain rule through the product: the other factors, transposed")
+REPEATED = rule("adjoint of a repetition", "it is used in every row (or column), so the contributions add up")
+ENTRYWISE = rule("adjoint of an entrywise function", "chain rule, entry by entry")
+SOFTMAX = rule("adjoint of softmax", "the derivative of softmax, s (1 if same - s), summed over its outputs")
+NORM = rule("adjoint of a norm", "the norm grows in the direction of its argument")
+TRACE = rule("adjoint of a trace", "the trace is the inner product with the identity")
+LOGDET = rule("adjoint of a determinant", "Jacobi's formula for the determinant")
+INVERSE = rule("adjoint of an inverse", "from d(A inverse) = -(A inverse) dA (A inverse)")
+TOTAL = rule("adjoint of a total", "chain rule, entry by entry, and each entry counts once in the sum")
+CHAIN = rule("chain rule", "chain rule")
+SEVERAL = rule("several places", "{0} stands in several places; their contributions add up")
+NO_INFLUENCE = rule("no influence", "{0} does not occur")
+
+BY_NODE: list[tuple[tuple[type, ...], Rule]] = [
+    ((MatMul, arrays.Scalar), PRODUCT),
+    ((MatAdd, Add), SUMMED),
+    ((Total, Mean), TOTAL),
+    ((Map,), ENTRYWISE),
+    ((Softmax, arrays.LogSumExp, arrays.RowLogSumExp), SOFTMAX),
+    ((arrays.Norm,), NORM),
+    ((arrays.TraceOf,), TRACE),
+    ((arrays.Det, arrays.LogDet), LOGDET),
+    ((arrays.Inv,), INVERSE),
+]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A quantity of a problem, and what it is differentiated in."""
+
+    given: Any
+    of: Any
+    wrt: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        defined = {symbol for symbol, _ in self.given.define}
+        for symbol in self.leaves:
+            if symbol in defined and not self._is_upstream(symbol):
+                raise GivenError(f"the quantity does not depend on '{symbol}'", ("given", "define"))
+
+    def _is_upstream(self, symbol: Any) -> bool:
+        return bool(self.expr.has(symbol)) or any(expr.has(symbol) for _, expr in self.given.define)
+
+    @cached_property
+    def leaves(self) -> tuple[Any, ...]:
+        """The symbols to differentiate in; of an entry X[i, j] the matrix."""
+        return tuple(dict.fromkeys(w.parent if isinstance(w, MatrixElement) else w for w in self.wrt))
+
+    @cached_property
+    def expr(self) -> Any:
+        """The quantity in the symbols and the names of the problem."""
+        known = dict(self.given.define)
+        return known.get(self.of, self.of)
+
+    @cached_property
+    def symbol(self) -> Any:
+        """The quantity's name: the author's, or a free letter."""
+        if self.of in dict(self.given.define):
+            return self.of
+        options = "FGHYZ" if is_array(self.of) else "fgJhL"
+        name = next(letter for letter in options if letter not in self.given.symbols)
+        return MatrixSymbol(name, *self.of.shape) if is_array(self.of) else Symbol(name, real=True)
+
+    @cached_property
+    def authored(self) -> tuple[tuple[Any, Any], ...]:
+        """The author's definitions that the quantity uses, and the quantity itself."""
+        listed = [(s, e) for s, e in self.given.define if s != self.symbol]
+        needed, result = set(self.expr.free_symbols), []
+        for symbol, expr in reversed(listed):
+            if symbol in needed:
+                needed |= expr.free_symbols
+                result.append((symbol, expr))
+        return (*reversed(result), (self.symbol, self.expr))
+
+    @cached_property
+    def named(self) -> list[tuple[Any, Any]]:
+        """All definitions, with names for the parts that depend on what is differentiated in."""
+        return Namer(self.leaves, self.given.symbols).name(self.authored)
+
+    @cached_property
+    def made(self) -> list[tuple[Any, Any]]:
+        """The definitions that are not the author's."""
+        authored = {symbol for symbol, _ in self.authored}
+        return [(symbol, expr) for symbol, expr in self.named if symbol not in authored]
+
+    @cached_property
+    def moving(self) -> list[tuple[Any, Any]]:
+        """The definitions that depend on what is differentiated in, in order."""
+        varying, result = set(self.leaves), []
+        for symbol, expr in self.named:
+            if expr.free_symbols & varying and symbol not in self.leaves:
+                varying.add(symbol)
+                result.append((symbol, expr))
+        return result
+
+    @cached_property
+    def world(self) -> Formulas:
+        """Random values for what is free, the definitions evaluated; a defined name that is differentiated in is free."""
+        kept = tuple((s, e) for s, e in self.named)
+        return Formulas(kept, tuple(self.given.domains))
+
+    @cached_property
+    def received(self) -> dict[Any, Any]:
+        """What each quantity receives, written with the derivatives of the quantities that use it."""
+        symbols = {s: gradient_symbol(self.symbol, s) for s, _ in self.moving[:-1]}
+        return adjoints(self.moving, self.symbol, symbols)
+
+    @cached_property
+    def gradients(self) -> dict[Any, Any]:
+        """The derivative in each quantity, worked out: names stay, derivatives do not."""
+        found: dict[Any, Any] = {self.symbol: Integer(1)}
+        for symbol in [*[s for s, _ in reversed(self.moving[:-1])], *self.leaves]:
+            if symbol in self.received:
+                found[symbol] = self.neat(self.inserted(self.received[symbol], found))
+            else:
+                found[symbol] = ZeroMatrix(*symbol.shape) if is_array(symbol) else Integer(0)
+        return found
+
+    def inserted(self, expr: Any, found: dict[Any, Any]) -> Any:
+        """Derivatives that are known put in."""
+        return expr.xreplace({gradient_symbol(self.symbol, s): v for s, v in found.items() if s != self.symbol})
+
+    def neat(self, expr: Any) -> Any:
+        """Tidy, and by the names of the problem."""
+        short = tidy(expr)
+        renamed = by_names(short, self.moving)
+        return tidy(renamed) if renamed != short else short
+
+    def written_out(self, expr: Any) -> Any:
+        """Without the names that are not the author's."""
+        return without(expr, self.made)
+
+
+def definition_section(objective: Objective, heading: str = "Quantities") -> Section:
+    """What is called how: the author's definitions, and the names given to parts."""
+    work = Work(heading, objective.world)
+    for symbol, expr in objective.named[:-1]:
+        work.equal(symbol, expr, why=MEANING)
+    symbol, expr = objective.named[-1]
+    if expr == objective.expr:
+        work.equal(symbol, expr, why=MEANING)
+    else:
+        work.equal(symbol, objective.expr, expr, why=NAMED)
+    return work.section()
+
+
+def gradient_section(objective: Objective, heading: str) -> Section:
+    """One line a quantity, from the objective backwards, to the symbols that are asked for."""
+    work = Work(heading, objective.world)
+    inner = [s for s, _ in reversed(objective.moving[:-1])]
+    for symbol in [*inner, *objective.leaves]:
+        why, about = reason_for(objective, symbol)
+        raw = objective.received.get(symbol)
+        value = objective.gradients[symbol]
+        sides = [value] if raw is None else chain_of(objective, raw, value)
+        is_leaf = symbol in objective.leaves
+        if is_leaf:
+            final = objective.written_out(value)
+            sides += [final] if final != value else []
+        work.gradient(objective.symbol, symbol, *sides, why=why, about=about, result=is_leaf)
+    return work.section()
+
+
+def chain_of(objective: Objective, raw: Any, value: Any) -> list[Any]:
+    """The sides of a line: with the derivatives of other quantities, with these inserted where much cancels, tidy."""
+    raw = pushed(raw)
+    inserted = objective.inserted(raw, objective.gradients)
+    sides = []
+    if not _has_ones(raw) and (raw != inserted or isinstance(raw, Add | MatAdd)):
+        sides.append(raw)
+    if raw != inserted and isinstance(raw, Map) and not _has_ones(inserted):
+        sides.append(inserted)
+    return [side for side in sides if side != value] + [value]
+
+
+def _has_ones(expr: Any) -> bool:
+    """Whether ones are left in it that tidying takes out."""
+    return bool(expr.has(OneMatrix) or expr.has(Identity))
+
+
+def reason_for(objective: Objective, symbol: Any) -> tuple[Rule, tuple[Any, ...]]:
+    """The rule by which a quantity receives its derivative."""
+    users = [expr for _, expr in objective.moving if expr.has(symbol)]
+    if not users:
+        return NO_INFLUENCE, (symbol,)
+    expr = users[0]
+    if len(users) > 1 or (len(_places(expr, symbol)) > 1 and not isinstance(expr, Map)):
+        return SEVERAL, (symbol,)
+    return node_rule(expr, symbol), ()
+
+
+def _places(expr: Any, symbol: Any) -> list[Any]:
+    if expr == symbol:
+        return [expr]
+    return [place for arg in expr.args if isinstance(arg, Basic) for place in _places(arg, symbol)]
+
+
+def node_rule(expr: Any, symbol: Any) -> Rule:
+    """The rule for the first node on the way to the symbol that is no sum and no multiple."""
+    while True:
+        inner = next((arg for arg in expr.args if isinstance(arg, Basic) and arg.has(symbol)), None)
+        if isinstance(expr, MatMul) and inner is not None and any(isinstance(a, OneMatrix) for a in expr.args):
+            return REPEATED
+        is_sum = isinstance(expr, Add | MatAdd | Mul) and not isinstance(expr, MatMul)
+        is_multiple = isinstance(expr, MatMul) and sum(is_array(a) for a in expr.args) == 1
+        if inner is None or inner == symbol or not (is_sum or is_multiple):
+            break
+        expr = inner
+    return next((why for kinds, why in BY_NODE if isinstance(expr, kinds)), CHAIN)
