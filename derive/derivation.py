@@ -99,10 +99,13 @@ class HasCount(Claim):
 
 @dataclass(frozen=True)
 class IsMinimum(Claim):
-    """The objective has its minimum over the symbols of `point` at that point: ((symbol, value), ...)."""
+    """The objective has its minimum over the symbols of `point` at that point, ((symbol, value), ...), among the points
+    where the arrays (or scalars) of `constraints` are zero. Symbols stay in their domains: positive, a probability,
+    positive definite."""
 
     objective: Any
     point: tuple[tuple[Any, Any], ...]
+    constraints: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)

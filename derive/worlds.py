@@ -18,11 +18,13 @@ class Formulas(World):
     """Free symbols at random points of their domains, then `definitions` evaluated in order.
 
     Domains by name: 'real', 'positive', 'unit' (0 to 1), 'integer', 'binary', 'probabilities', 'one_hot'; a symbol
-    without one takes what SymPy's assumptions say. Symbolic sizes are random small integers.
+    without one takes what SymPy's assumptions say. Symbolic sizes are random small integers; those in `small` are less
+    than all others (as many data as parameters at least).
     """
 
     definitions: tuple[tuple[Any, Any], ...] = ()
     domains: tuple[tuple[Any, str], ...] = ()
+    small: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)

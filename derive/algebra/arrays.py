@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sympy import Basic, Expr, Integer, MatrixExpr
+from sympy import Basic, Expr, Integer, MatrixExpr, Symbol
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 
 from derive.algebra.nodes import Softmax
@@ -43,6 +43,24 @@ class SignArray(MatrixSymbol):
     """An array of labels -1 and 1 by name."""
 
     domain: ClassVar[str] = "sign"
+
+
+class CountArray(MatrixSymbol):
+    """An array of counts 0, 1, 2, ... by name."""
+
+    domain: ClassVar[str] = "count"
+
+
+class Probability(Symbol):
+    """A number between 0 and 1 by name."""
+
+    domain: ClassVar[str] = "unit"
+
+    def __new__(cls, name: str) -> Symbol:
+        return Symbol.__xnew__(cls, name, positive=True)
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        return (self.name,), {}
 
 
 class Distribution(MatrixSymbol):

@@ -261,32 +261,36 @@ def coefficient(dy: Any, dx: Any) -> Any:
     """
     if not is_array(dy):
         dy = matmul(dy, OneMatrix(1, 1))
-    terms = chains(tidy(dy, distribute=True))
+    terms = chains(tidy(dy), dx)
     found = [one for scalar, chain in terms for one in _read(scalar, chain, dx)]
     rows, columns = Mul(*dy.shape), Mul(*dx.shape)
     return tidy(add(*found)) if found else ZeroMatrix(rows, columns)
 
 
-def chains(array: Any) -> list[tuple[Any, Chain]]:
-    """The terms of a tidy array."""
+def chains(array: Any, moving: Any = None) -> list[tuple[Any, Chain]]:
+    """The terms of a tidy array; brackets that hold `moving` (all, without it) are multiplied out."""
     if isinstance(array, ZeroMatrix):
         return []
     if isinstance(array, Transpose) and isinstance(array.args[0], MatAdd):
         array = MatAdd(*map(transposed, array.args[0].args))
-    listed = []
+    listed: list[tuple[Any, Chain]] = []
     for term in array.args if isinstance(array, MatAdd) else (array,):
-        if isinstance(term, MatMul):
-            scalar = Mul(*[a for a in term.args if not is_array(a)])
-            factors = tuple(a for a in term.args if is_array(a))
-            if any(isinstance(f, MatAdd) for f in factors):
-                inner = chains(tidy(term, distribute=True))
-                if len(inner) > 1:
-                    listed += inner
-                    continue
+        scalar = Mul(*[a for a in term.args if not is_array(a)]) if isinstance(term, MatMul) else Integer(1)
+        factors = tuple(a for a in term.args if is_array(a)) if isinstance(term, MatMul) else (term,)
+        k = next((k for k, factor in enumerate(factors) if _is_open(factor, moving)), None)
+        if k is None:
             listed.append((scalar, factors))
-        else:
-            listed.append((Integer(1), (term,)))
+            continue
+        inner = factors[k].args[0] if isinstance(factors[k], Transpose) else factors[k]
+        parts_ = [transposed(part) if isinstance(factors[k], Transpose) else part for part in inner.args]
+        for part in parts_:
+            listed += chains(tidy(matmul(scalar, *factors[:k], part, *factors[k + 1 :])), moving)
     return listed
+
+
+def _is_open(factor: Any, moving: Any) -> bool:
+    inner = factor.args[0] if isinstance(factor, Transpose) else factor
+    return isinstance(inner, MatAdd) and (moving is None or inner.has(moving))
 
 
 def _read(scalar: Any, chain: Chain, dx: Any) -> list[Any]:

@@ -15,7 +15,7 @@ def observe_formulas(world: Formulas, generator: torch.Generator) -> Bindings:
     """Free symbols (those with a domain, and those in definitions) at random; each defined one as its formula says."""
     defined = {symbol for symbol, _ in world.definitions}
     symbols = free_symbols([symbol for symbol, _ in world.domains] + [expr for _, expr in world.definitions])
-    values = draw([s for s in symbols if s not in defined], dict(world.domains), generator)
+    values = draw([s for s in symbols if s not in defined], dict(world.domains), generator, world.small)
     bindings = Bindings(values, "evaluated in torch at random points")
     for symbol, expr in world.definitions:
         bindings.values[symbol] = evaluate(expr, bindings)

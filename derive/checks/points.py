@@ -12,6 +12,7 @@ from sympy.matrices.expressions.matexpr import MatrixSymbol
 from derive.algebra.nodes import Slot
 
 SMALLEST, LARGEST = 6, 9  # symbolic sizes
+LESS = (2, 5)  # symbolic sizes that are to be less than others
 
 
 def generator(seed: int, point: int) -> torch.Generator:
@@ -48,13 +49,17 @@ def free_symbols(exprs: Iterable[Any]) -> list[Basic]:
     return sorted(found, key=lambda s: (type(s).__name__, str(s)))
 
 
-def draw(symbols: Iterable[Basic], domains: Mapping[Basic, str], random: torch.Generator) -> dict[Basic, torch.Tensor]:
-    """A value for each symbol: sizes first, then scalars and arrays, all leaves of one autograd graph."""
+def draw(
+    symbols: Iterable[Basic], domains: Mapping[Basic, str], random: torch.Generator, small: Iterable[Basic] = ()
+) -> dict[Basic, torch.Tensor]:
+    """A value for each symbol: sizes first (those of `small` less than others), then scalars and arrays, all leaves of
+    one autograd graph."""
     ordered = sorted(symbols, key=lambda s: isinstance(s, IndexedBase))  # a sequence may be an array's entries
     sizes = {s for m in ordered if isinstance(m, MatrixSymbol) for d in m.shape for s in getattr(d, "free_symbols", ())}
     values: dict[Basic, torch.Tensor] = {}
     for symbol in [s for s in ordered if s in sizes] + [s for s in sizes if s not in ordered]:
-        values[symbol] = torch.randint(SMALLEST, LARGEST + 1, (), generator=random).to(torch.float64)
+        low, high = LESS if symbol in small else (SMALLEST, LARGEST)
+        values[symbol] = torch.randint(low, high + 1, (), generator=random).to(torch.float64)
     for symbol in ordered:
         if symbol in values:
             continue
@@ -63,7 +68,7 @@ def draw(symbols: Iterable[Basic], domains: Mapping[Basic, str], random: torch.G
             named = [v for k, v in values.items() if isinstance(k, MatrixSymbol) and k.name == str(symbol.label)]
             values[symbol] = named[0] if named else _sample("real", (LARGEST + 2,), random)
             continue
-        values[symbol] = _sample(domains.get(symbol) or _assumed(symbol), shape, random)
+        values[symbol] = _sample(domains.get(symbol) or domain_of(symbol), shape, random)
     return values
 
 
@@ -74,7 +79,8 @@ def _size(dimension: Any, values: Mapping[Basic, torch.Tensor]) -> int:
     return int(dimension.xreplace({s: Number(v) for s, v in known.items()}))
 
 
-def _assumed(symbol: Basic) -> str:
+def domain_of(symbol: Basic) -> str:
+    """The domain that a symbol's own kind or assumptions say."""
     if hasattr(symbol, "domain"):
         return str(symbol.domain)
     if getattr(symbol, "is_integer", False):
@@ -88,6 +94,8 @@ def _sample(domain: str, shape: tuple[int, ...], random: torch.Generator) -> tor
 
     if domain == "integer":
         return torch.randint(1, 7, shape, generator=random).to(torch.float64)
+    if domain == "count":
+        return torch.randint(0, 7, shape, generator=random).to(torch.float64)
     if domain == "binary":
         return torch.randint(0, 2, shape, generator=random).to(torch.float64)
     if domain == "sign":

@@ -6,6 +6,7 @@ from derive.topics import expectation as expectation
 from derive.topics import forward as forward
 from derive.topics import gradient as gradient
 from derive.topics import growth as growth
+from derive.topics import jacobian as jacobian
 from derive.topics import loss as loss
 from derive.topics import minimise as minimise
 from derive.topics import output as output

@@ -188,7 +188,7 @@ def gradient_section(objective: Objective, heading: str) -> Section:
 
 def chain_of(objective: Objective, raw: Any, value: Any) -> list[Any]:
     """The sides of a line: with the derivatives of other quantities, with these inserted where much cancels, tidy."""
-    raw = pushed(raw)
+    raw = by_names(pushed(raw), objective.moving)
     inserted = objective.inserted(raw, objective.gradients)
     sides = []
     if not _has_ones(raw) and (raw != inserted or isinstance(raw, Add | MatAdd)):
