@@ -109,6 +109,16 @@ class IsMinimum(Claim):
 
 
 @dataclass(frozen=True)
+class IsLimit(Claim):
+    """`of` tends to `value` as the scalar `variable` tends to `to` (a number, or SymPy's infinities)."""
+
+    of: Any
+    variable: Any
+    to: Any
+    value: Any
+
+
+@dataclass(frozen=True)
 class HasMean(Claim):
     """The expectation of the random quantity `of` (a symbol of the world) is every side."""
 

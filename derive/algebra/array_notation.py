@@ -160,6 +160,8 @@ class ArrayPrinter:
         from derive.algebra.notation import leads_with_minus
 
         rows, columns = expr.array.shape
+        if columns == 1 and rows != 1 and isinstance(expr.array, MatMul) and is_array_product(expr.array):
+            return rf"\bm{{1}}^{{\top}} {self.bracket(expr.array, PRODUCT)}"
         if columns != 1 and not has_components(expr.array):
             return rf"\bm{{1}}^{{\top}} {self.bracket(expr.array, POWER)} \bm{{1}}"
         body = component(expr.array, Symbol("k")) if columns == 1 else entry(expr.array, Symbol("i"), Symbol("j"))
@@ -176,6 +178,11 @@ class ArrayPrinter:
             return rf"\bar{{{latex_name(expr.array.name)}}}"
         size = Mul(*expr.array.shape)
         return rf"\frac{{1}}{{{self._print(size)}}} {self._print_Total(nodes.Total(expr.array))}"
+
+
+def is_array_product(array: MatMul) -> bool:
+    """Whether two arrays at least are multiplied."""
+    return sum(map(nodes.is_array, array.args)) > 1
 
 
 def is_indicator(body: Any) -> bool:

@@ -370,6 +370,15 @@ class Prime(Function):
         return True
 
 
+class LimitOf(Expr):
+    """The limit of a scalar as a variable tends to a number or to infinity, not yet worked out."""
+
+    is_commutative = True
+
+    def __new__(cls, of: Any, variable: Any, to: Any) -> Expr:
+        return Expr.__new__(cls, strict(of), variable, strict(to))
+
+
 class Expectation(Expr):
     """The expected value of a random scalar."""
 

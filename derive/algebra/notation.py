@@ -356,6 +356,10 @@ class _Printer(ArrayPrinter, LatexPrinter):
     def _print_Expectation(self, expr: nodes.Expectation) -> str:
         return rf"\mathrm{{E}}\left[{self._print(expr.args[0])}\right]"
 
+    def _print_LimitOf(self, expr: nodes.LimitOf) -> str:
+        of, variable, to = expr.args
+        return rf"\lim_{{{self._print(variable)} \to {self._print(to)}}} {self.bracket(of, PRODUCT)}"
+
     def _print_Partial(self, expr: nodes.Partial) -> str:
         return self.derivative(expr.args[0], expr.args[1:])
 

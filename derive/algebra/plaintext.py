@@ -103,6 +103,10 @@ class _Text(StrPrinter):
     def _print_Expectation(self, expr: nodes.Expectation) -> str:
         return f"E[{self._print(expr.args[0])}]"
 
+    def _print_LimitOf(self, expr: nodes.LimitOf) -> str:
+        of, variable, to = map(self._print, expr.args)
+        return f"lim {variable}->{to} {of}"
+
     def _print_Partial(self, expr: nodes.Partial) -> str:
         below = " ".join(f"d{self._print(symbol)}" for symbol in expr.args[1:])
         order = f"^{len(expr.args) - 1}" if len(expr.args) > 2 else ""

@@ -24,12 +24,12 @@ def value_of(expr: Any, values: Values) -> Any:
 
     Raises NotDerivable for a symbol without a value.
     """
-    return _array(expr, values) if is_array(expr) else _scalar(expr, values)
+    return array_value_of(expr, values) if is_array(expr) else _scalar(expr, values)
 
 
 def _scalar(expr: Any, values: Values) -> Any:
     expr = plain(expr)
-    inner = {node: _scalar_node(node, values) for node in _scalar_nodes(expr)}
+    inner = {node: scalar_node(node, values) for node in _scalar_nodes(expr)}
     inner.update(
         {symbol: values[symbol] for symbol in expr.free_symbols if symbol in values and not is_array(values[symbol])}
     )
@@ -42,17 +42,31 @@ def _scalar(expr: Any, values: Values) -> Any:
 
 def _scalar_nodes(expr: Expr) -> list[Basic]:
     """The scalars inside an expression that arrays make: totals, means, entries."""
-    if isinstance(expr, Total | Mean | MatrixElement):
+    if any(is_array(arg) for arg in getattr(expr, "args", ())):
         return [expr]
     return [node for arg in expr.args for node in _scalar_nodes(arg)]
 
 
-def _scalar_node(expr: Any, values: Values) -> Any:
-    if isinstance(expr, MatrixElement):
-        return _array(expr.parent, values)[int(expr.i), int(expr.j)]
-    entries = list(_array(expr.array, values))
-    total = exact(sum(entries, Integer(0)))
-    return total if isinstance(expr, Total) else exact(total / len(entries))
+@singledispatch
+def scalar_node(expr: Any, values: Values) -> Any:
+    """The value of a scalar that is made of arrays."""
+    raise NotDerivable(f"no value for {type(expr).__name__}")
+
+
+@scalar_node.register(MatrixElement)
+def _element(expr: Any, values: Values) -> Any:
+    return array_value_of(expr.parent, values)[int(expr.i), int(expr.j)]
+
+
+@scalar_node.register(Total)
+def _total(expr: Any, values: Values) -> Any:
+    return exact(sum(array_value_of(expr.array, values), Integer(0)))
+
+
+@scalar_node.register(Mean)
+def _mean(expr: Any, values: Values) -> Any:
+    entries = list(array_value_of(expr.array, values))
+    return exact(sum(entries, Integer(0)) / len(entries))
 
 
 def unfolded(expr: Any) -> Any:
@@ -73,61 +87,64 @@ def _meaning(node: Any) -> Any:
     return known.textbook.xreplace(dict(zip((known.variable, *known.parameters), args, strict=True)))
 
 
-def _array(expr: Any, values: Values) -> ImmutableDenseMatrix:
-    return values[expr] if expr in values else _array_value(expr, values)
+def array_value_of(expr: Any, values: Values) -> ImmutableDenseMatrix:
+    """The value of an array: explicit, or worked out by the rule of its node."""
+    return values[expr] if expr in values else array_value(expr, values)
 
 
 @singledispatch
-def _array_value(expr: Any, values: Values) -> ImmutableDenseMatrix:
+def array_value(expr: Any, values: Values) -> ImmutableDenseMatrix:
+    """The rule of a node."""
     raise NotDerivable(f"no value for {type(expr).__name__}")
 
 
-@_array_value.register(ImmutableDenseMatrix)
+@array_value.register(ImmutableDenseMatrix)
 def _explicit(expr: ImmutableDenseMatrix, values: Values) -> ImmutableDenseMatrix:
     return expr.applyfunc(lambda entry: _scalar(entry, values))
 
 
-@_array_value.register(MatrixSymbol)
+@array_value.register(MatrixSymbol)
 def _named(expr: MatrixSymbol, values: Values) -> ImmutableDenseMatrix:
     if expr not in values:
         raise NotDerivable(f"{expr.name} has no value")
     return values[expr]
 
 
-@_array_value.register(MatAdd)
+@array_value.register(MatAdd)
 def _sum(expr: MatAdd, values: Values) -> ImmutableDenseMatrix:
-    first, *rest = (_array(arg, values) for arg in expr.args)
+    first, *rest = (array_value_of(arg, values) for arg in expr.args)
     for term in rest:
         first = first + term
     return first.applyfunc(exact)
 
 
-@_array_value.register(MatMul)
+@array_value.register(MatMul)
 def _product(expr: MatMul, values: Values) -> ImmutableDenseMatrix:
     found: Any = Integer(1)
     for arg in expr.args:
-        found = found * (_array(arg, values) if is_array(arg) else _scalar(arg, values))
+        found = found * (array_value_of(arg, values) if is_array(arg) else _scalar(arg, values))
     return ImmutableDenseMatrix(found).applyfunc(exact)
 
 
-@_array_value.register(Transpose)
+@array_value.register(Transpose)
 def _transposed(expr: Transpose, values: Values) -> ImmutableDenseMatrix:
-    return _array(expr.args[0], values).T
+    return array_value_of(expr.args[0], values).T
 
 
-@_array_value.register(OneMatrix)
+@array_value.register(OneMatrix)
 def _ones(expr: OneMatrix, values: Values) -> ImmutableDenseMatrix:
-    return ImmutableDenseMatrix(*map(int, expr.shape), lambda i, j: Integer(1))
+    sizes = [int(_scalar(size, values)) for size in expr.shape]
+    return ImmutableDenseMatrix(*sizes, lambda i, j: Integer(1))
 
 
-@_array_value.register(Map)
+@array_value.register(Map)
 def _map(expr: Map, values: Values) -> ImmutableDenseMatrix:
-    arrays = [_array(array, values) for array in expr.arrays]
+    arrays = [array_value_of(array, values) for array in expr.arrays]
     rows, columns = arrays[0].shape
     return ImmutableDenseMatrix(rows, columns, lambda i, j: _scalar(expr.at([a[i, j] for a in arrays]), values))
 
 
-@_array_value.register(Softmax)
+@array_value.register(Softmax)
 def _softmax(expr: Softmax, values: Values) -> ImmutableDenseMatrix:
-    powers = [exp(entry) for entry in _array(expr.args[0], values)]
+    powers = [exp(entry) for entry in array_value_of(expr.args[0], values)]
     return ImmutableDenseMatrix([[exact(power / sum(powers))] for power in powers])

@@ -3,6 +3,7 @@
 from derive.checks import evaluate_arrays as evaluate_arrays
 from derive.checks import formulas as formulas
 from derive.checks import layer_run as layer_run
+from derive.checks import limits as limits
 from derive.checks import loss_run as loss_run
 from derive.checks import network_run as network_run
 from derive.checks import optimiser_run as optimiser_run

@@ -12,13 +12,15 @@ from typing import Any
 
 from sympy import Add, Basic, Float, Indexed, Integer, MatrixBase, Mul, Number, Pow, Rational, Sum
 from sympy.core.relational import Ge, Gt, Le, Lt, Relational
-from sympy.matrices.expressions import MatAdd, MatMul, Transpose
+from sympy.matrices.expressions import Identity, MatAdd, MatMul, OneMatrix, Transpose, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixExpr
 from sympy.matrices.immutable import ImmutableDenseMatrix
 
-from derive.algebra import nodes
-from derive.derivation import Claim, Equal, HasCount, HasMean, HasShape, Holds, IsGradient, IsMinimum
+from derive.algebra import arrays, nodes
+from derive.derivation import Claim, Equal, HasCount, HasMean, HasShape, Holds, IsGradient, IsLimit, IsMinimum
 from derive.errors import ShapeError
+
+LABELLED = arrays.Jacobian | arrays.Hessian | arrays.Change | arrays.ScalarChange
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,13 @@ def _of_relation(claim: Holds) -> Iterator[Mutant]:
             return
 
 
+@mutants.register(IsLimit)
+def _of_limit(claim: IsLimit) -> Iterator[Mutant]:
+    yield Mutant("coefficient", replace(claim, value=claim.value + 1), claim.value, claim.value + 1)
+    for mutation, mutant in neighbours(claim.value):
+        yield Mutant(mutation, replace(claim, value=mutant), claim.value, mutant)
+
+
 @mutants.register(IsMinimum)
 def _of_point(claim: IsMinimum) -> Iterator[Mutant]:
     for k, (symbol, value) in enumerate(claim.point):
@@ -95,7 +104,11 @@ def neighbours(expr: Any) -> Iterator[tuple[str, Any]]:
 
 def _is_label(expr: Basic, k: int) -> bool:
     """Arguments that name things: what is differentiated, the limits of a sum, conditions of branches."""
-    if isinstance(expr, nodes.Gradient | nodes.Partial | nodes.Prime | nodes.Expectation):
+    if isinstance(expr, nodes.Gradient | nodes.Partial | nodes.Prime | nodes.Expectation | LABELLED):
+        return True
+    if isinstance(expr, arrays.Commutation | arrays.Unit | OneMatrix | ZeroMatrix | Identity):
+        return True  # sizes
+    if isinstance(expr, arrays.Reshaped) and k > 0:
         return True
     if isinstance(expr, Relational):
         return True
@@ -106,7 +119,18 @@ def _is_label(expr: Basic, k: int) -> bool:
 
 def _rebuilt(expr: Basic, args: list[Any]) -> Any:
     try:
-        return expr.func(*args)
+        if isinstance(expr, MatMul):
+            return nodes.matmul(*args)
+        if isinstance(expr, MatAdd):
+            return nodes.add(*args)
+        if isinstance(expr, arrays.TraceOf | arrays.Det | arrays.LogDet | arrays.Inv):
+            arrays.square(args[0])
+        rebuilt = expr.func(*args)
+        if isinstance(expr, arrays.Scalar) and args[0].shape != (1, 1):
+            return None
+        if isinstance(expr, arrays.Diag) and args[0].shape[1] != 1:
+            return None
+        return rebuilt
     except (ShapeError, TypeError, ValueError):
         return None
 

@@ -20,6 +20,7 @@ from derive.worlds import Formulas
 
 FLAT, DOWN, WORSE = 1e-8, -1e-8, 1e-9
 STARTS = 3
+FAR = 1e6
 Tensor = torch.Tensor
 
 
@@ -153,6 +154,8 @@ def _best(objective: Any, at: Tensor) -> float:
         def closure(theta: Tensor = theta, search: torch.optim.Optimizer = search) -> Tensor:
             search.zero_grad()
             value = objective(theta)
+            if not torch.isfinite(value):  # outside of the objective's domain: high, and rising on the way out
+                value = FAR * (1 + ((theta - at) ** 2).sum())
             value.backward()
             return value
 

@@ -240,8 +240,8 @@ def _line(line: Line) -> View:
     one, broken, left = "", [], line.left
     for right in line.rights:
         relation = RELATIONS.get(line.relation, "") or relation_between(left, right)
-        if line.relation == "minimises":
-            relation = r"\text{ minimises }"
+        if line.relation in ("minimises", "maximises"):
+            relation = rf"\text{{ {line.relation} }}"
         one += f"{{}} {relation} {_side(right)} "
         broken += _broken(relation, right)
         left = right

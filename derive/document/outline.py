@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from derive.algebra.nodes import Expectation, gradient_symbol
+from derive.algebra.nodes import Expectation, LimitOf, gradient_symbol
 from derive.derivation import (
     Claim,
     Derivation,
@@ -16,6 +16,7 @@ from derive.derivation import (
     HasShape,
     Holds,
     IsGradient,
+    IsLimit,
     IsMinimum,
     Reason,
     Refuted,
@@ -166,19 +167,29 @@ def sides_of(claim: Claim) -> tuple[Any, ...]:
         return (gradient_symbol(claim.of, claim.wrt), *claim.sides)
     if isinstance(claim, HasMean):
         return (Expectation(claim.of), *claim.sides)
+    if isinstance(claim, IsLimit):
+        return (LimitOf(claim.of, claim.variable, claim.to), claim.value)
     if isinstance(claim, HasCount):
         return (claim.of, *claim.sides)
     if isinstance(claim, Holds):
         return claim.relation.args
     if isinstance(claim, IsMinimum):
-        return (tuple(symbol for symbol, _ in claim.point), claim.objective)
+        target = -claim.objective if is_maximum(claim) else claim.objective
+        return (tuple(symbol for symbol, _ in claim.point), target)
     raise TypeError(type(claim).__name__)
 
 
+def is_maximum(claim: IsMinimum) -> bool:
+    """Whether the minimum is one of a quantity with a minus in front: the maximum of the quantity."""
+    return bool(claim.objective.could_extract_minus_sign() and not claim.objective.is_Add)
+
+
 def _extend(blocks: list[Block], number: str, step: Step, sides: tuple[Any, ...]) -> None:
-    relation = {Holds: getattr(getattr(step.claim, "relation", None), "rel_op", ""), IsMinimum: "minimises"}.get(
-        type(step.claim), ""
-    )
+    relation = ""
+    if isinstance(step.claim, Holds):
+        relation = getattr(step.claim.relation, "rel_op", "")
+    elif isinstance(step.claim, IsMinimum):
+        relation = "maximises" if is_maximum(step.claim) else "minimises"
     lines = [Line(sides[0], tuple(sides[1:]), relation, step.reason, number, step.is_result)]
     last = blocks[-1] if blocks else None
     if (

@@ -2,6 +2,7 @@
 
 from derive.topics import backward as backward
 from derive.topics import closed_form as closed_form
+from derive.topics import evaluate as evaluate
 from derive.topics import expectation as expectation
 from derive.topics import forward as forward
 from derive.topics import gradient as gradient
@@ -12,6 +13,8 @@ from derive.topics import minimise as minimise
 from derive.topics import output as output
 from derive.topics import output_shape as output_shape
 from derive.topics import parameters as parameters
+from derive.topics import series as series
 from derive.topics import shapes as shapes
+from derive.topics import show as show
 from derive.topics import update as update
 from derive.topics import vanishing as vanishing

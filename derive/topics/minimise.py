@@ -7,7 +7,7 @@ from typing import Any
 
 from sympy import Expr, Gt, Integer, Mul, Poly, Symbol, cancel, expand, fraction, together
 
-from derive.algebra.nodes import Factors, Partial, Quotient, Terms
+from derive.algebra.nodes import Factors, Partial, Quotient, Terms, is_array
 from derive.algebra.sums import (
     Centred,
     by_linearity,
@@ -22,8 +22,9 @@ from derive.algebra.sums import (
 )
 from derive.derivation import Answer, Derivation, Equal, Holds, IsMinimum, Section, Work, rule
 from derive.errors import GivenError, NotDerivable
-from derive.problem.types import Formula, SymbolNames
+from derive.problem.types import Equation, Formula, SymbolNames
 from derive.topics.registry import questions
+from derive.topics.stationary import Stationary, need_unknowns, stationary_derivation
 from derive.worlds import Formulas
 
 COMPONENTS = rule("objective in components", "write the sum over the data")
@@ -45,26 +46,65 @@ POSITIVE = rule("positive", "positive, unless the data do not vary")
 MINIMUM = rule("it is the minimum", "the second derivatives are positive definite, so this is the minimum")
 
 
-@questions("minimise", "minimize")
 @dataclass(frozen=True)
-class Minimise:
-    """The minimum of `objective` over the scalar parameters `over`: zero gradient, normal equations, closed form, second derivatives."""
+class _Extremum:
+    """The fields that questions for minima and maxima share."""
 
     objective: Formula
     over: SymbolNames
+    subject_to: Equation = None
+
+
+@questions("minimise", "minimize", "stationary_point")
+@dataclass(frozen=True)
+class Minimise(_Extremum):
+    """The minimum of `objective` over the parameters `over` (scalars, vectors, matrices), perhaps `subject_to` an
+    equation: zero gradient, closed form where there is one, second derivatives."""
 
     def derive(self, given: Any) -> Derivation:
-        problem = Quadratic(given, self.objective, tuple(self.over))
-        solution = problem.solution
-        sections = [
-            objective_section(problem),
-            gradient_section(problem),
-            normal_section(problem),
-            *solving_sections(problem),
-        ]
-        sections.append(second_section(problem))
-        answers = tuple(_answer(problem, symbol, solution[symbol]) for symbol in problem.over)
-        return Derivation("The minimum in closed form", tuple(sections), answers)
+        over = tuple(self.over)
+        need_unknowns(given, over)
+        if self.subject_to is None and not any(map(is_array, over)):
+            try:
+                return quadratic_derivation(given, self.objective, over)
+            except NotDerivable as error:
+                return _general(given, self.objective, over, None, 1, error)
+        return stationary_derivation(Stationary(given, self.objective, over, self.subject_to), "The minimum")
+
+
+@questions("maximise", "maximize")
+@dataclass(frozen=True)
+class Maximise(_Extremum):
+    """The maximum of `objective` over the parameters `over`, such as a likelihood's."""
+
+    def derive(self, given: Any) -> Derivation:
+        over = tuple(self.over)
+        need_unknowns(given, over)
+        problem = Stationary(given, self.objective, over, self.subject_to, -1)
+        return stationary_derivation(problem, "The maximum")
+
+
+def _general(given: Any, objective: Any, over: tuple[Any, ...], constraint: Any, sign: int, error: NotDerivable) -> Any:
+    """Minima that are not those of quadratic sums; the first error where this finds no closed form either."""
+    try:
+        return stationary_derivation(Stationary(given, objective, over, constraint, sign), "The minimum")
+    except NotDerivable:
+        raise error from None
+
+
+def quadratic_derivation(given: Any, objective: Any, over: tuple[Any, ...]) -> Derivation:
+    """The closed form of a sum over data that is quadratic in scalars, in centred sums."""
+    problem = Quadratic(given, objective, over)
+    solution = problem.solution
+    sections = [
+        objective_section(problem),
+        gradient_section(problem),
+        normal_section(problem),
+        *solving_sections(problem),
+        second_section(problem),
+    ]
+    answers = tuple(_answer(problem, symbol, solution[symbol]) for symbol in problem.over)
+    return Derivation("The minimum in closed form", tuple(sections), answers)
 
 
 class Quadratic:

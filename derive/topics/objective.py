@@ -191,7 +191,7 @@ def chain_of(objective: Objective, raw: Any, value: Any) -> list[Any]:
     raw = by_names(pushed(raw), objective.moving)
     inserted = objective.inserted(raw, objective.gradients)
     sides = []
-    if not _has_ones(raw) and (raw != inserted or isinstance(raw, Add | MatAdd)):
+    if not _has_ones(raw) and (is_array(raw) or raw != inserted) and (raw != inserted or isinstance(raw, Add | MatAdd)):
         sides.append(raw)
     if raw != inserted and isinstance(raw, Map) and not _has_ones(inserted):
         sides.append(inserted)

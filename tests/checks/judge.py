@@ -10,8 +10,14 @@ from sympy import I as imaginary_unit
 from sympy.core.relational import Relational
 from sympy.matrices.expressions.matexpr import MatrixElement
 
-from derive.algebra import nodes
+from derive.algebra import (
+    nodes,
+    values_arrays,  # noqa: F401  registers values
+)
 from derive.algebra.values import unfolded, value_of
+from derive.checks.evaluate import evaluate
+from derive.checks.judges import check  # noqa: F401  registers observers
+from derive.checks.mutants import LABELLED
 from derive.checks.referee import points
 from derive.derivation import World
 
@@ -27,10 +33,7 @@ def changes_mathematics(before: Any, after: Any, world: World, extra: tuple[Any,
     for bindings in points(world, (before, after, *extra), seed=99):
         values = {symbol: _exact(tensor) for symbol, tensor in bindings.values.items() if tensor.ndim < 3}
         for node in {n for side in (before, after) for n in _derivatives(side)}:
-            of = bindings.value(node.args[0])
-            for symbol in node.args[1:]:
-                of = bindings.gradient(of, symbol)
-            values[node] = _exact(of)
+            values[node] = _exact(evaluate(node, bindings))
         if not _equal(_number(before, values), _number(after, values)):
             return True
     return False
@@ -47,7 +50,7 @@ def _exact(tensor: torch.Tensor) -> Any:
 
 
 def _derivatives(expr: Any) -> list[Basic]:
-    if isinstance(expr, nodes.Gradient | nodes.Partial):
+    if isinstance(expr, nodes.Gradient | nodes.Partial | LABELLED):
         return [expr]
     parts = list(expr) if nodes.is_array(expr) and hasattr(expr, "tolist") else getattr(expr, "args", ())
     return [node for part in parts for node in _derivatives(part)]
@@ -77,7 +80,7 @@ def concrete(expr: Any, values: dict[Any, Any]) -> Any:
         return list(entries)[place[0]] if len(place) == 1 and 0 <= place[0] < len(list(entries)) else nan
     if isinstance(expr, MatrixElement) or nodes.is_array(expr) or not getattr(expr, "args", ()):
         return expr
-    if isinstance(expr, nodes.Total | nodes.Mean | nodes.Numeral):
+    if isinstance(expr, nodes.Numeral) or any(nodes.is_array(arg) for arg in expr.args):
         return expr
     return expr.func(*[concrete(arg, values) for arg in expr.args])
 

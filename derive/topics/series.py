@@ -1,0 +1,197 @@
+"""`taylor`, `limit` and `convex` for functions of one variable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sympy import Add, Expr, Ge, Integer, Interval, Le, S, Symbol, expand, factor, factorial, oo
+from sympy import limit as sympy_limit
+from sympy.calculus.util import minimum
+from sympy.sets.sets import Set
+
+from derive.algebra.functions import TableFunction
+from derive.algebra.nodes import Partial, is_array
+from derive.algebra.scalars import scalar_derivative
+from derive.derivation import Answer, Claim, Derivation, Equal, Holds, IsLimit, Section, Work, rule
+from derive.errors import GivenError, NotDerivable
+from derive.problem.types import Exact, Formula, Size, SymbolNames
+from derive.topics.registry import questions
+from derive.topics.scalar_rules import shortest, unfolded
+from derive.worlds import Formulas
+
+FUNCTION = rule("function to expand", "the function")
+DERIVATIVE = rule("derivative of an order", "differentiate")
+AT_POINT = rule("derivative at the point", "at {0}")
+POLYNOMIAL = rule("Taylor polynomial", "each derivative at the point, over the factorial of its order, times the power")
+LIMIT = rule("limit", "the limit, which values on the way approach")
+SECOND = rule("second derivative of a function", "the second derivative")
+CONVEX = rule("convex", "the second derivative is nowhere negative, so the function is convex")
+CONCAVE = rule("concave", "the second derivative is nowhere positive, so the function is concave")
+NEITHER = rule("neither convex nor concave", "the second derivative has both signs: at {0}, so the function is neither")
+
+
+def function_of(given: Any, of: Any, wrt: tuple[Any, ...]) -> tuple[Expr, Symbol]:
+    """The function in the declared symbols, and its variable; raises GivenError where that is no scalar function."""
+    expr = unfolded(given, of)
+    if is_array(expr) or len(wrt) != 1 or is_array(wrt[0]) or any(hasattr(s, "shape") for s in expr.free_symbols):
+        raise GivenError("a function of one scalar variable is needed here")
+    return expr, wrt[0]
+
+
+@questions("taylor")
+@dataclass(frozen=True)
+class Taylor:
+    """The Taylor polynomial of `of` in `wrt` around `at`, up to `order`."""
+
+    of: Formula
+    wrt: SymbolNames
+    at: Exact = 0
+    order: Size = 2
+
+    def derive(self, given: Any) -> Derivation:
+        expr, x = function_of(given, self.of, self.wrt)
+        if self.order > 8:
+            raise GivenError("the order goes up to 8")
+        point = S(self.at)
+        world = Formulas((), tuple(given.domains))
+        there = Formulas(((x, point),), tuple(given.domains))
+        work = Work("Derivatives", world)
+        values, terms = Work(f"At {x} = {point}", there), []
+        current = expr
+        for k in range(self.order + 1):
+            if k:
+                following = shortest(scalar_derivative(current, x))
+                work.equal(Partial(expr, *[x] * k), following, why=DERIVATIVE)
+                current = following
+            value = shortest(current.xreplace({x: point}))
+            if k:
+                values.equal(Partial(expr, *[x] * k), value, why=AT_POINT, about=(point,))
+            else:
+                values.equal(expr, value, why=AT_POINT, about=(point,))
+            terms.append(value / factorial(k) * (x - point) ** k)
+        polynomial = Add(*terms)
+        symbol, section = polynomial_section(expr, x, point, self.order, polynomial, given)
+        answer = Answer("taylor", polynomial, lambda v: Equal(section.steps[0].claim.world, (symbol, v)), is_main=True)
+        return Derivation("Taylor polynomial", (work.section(), values.section(), section), (answer,))
+
+
+def polynomial_section(
+    expr: Expr, x: Symbol, point: Any, order: int, polynomial: Expr, given: Any
+) -> tuple[Symbol, Section]:
+    """The polynomial, in a world where it is made of the derivatives that torch finds at the point."""
+    symbol, centre = Symbol(f"T_{order}", real=True), Symbol("x_0", real=True)
+    at = expr.xreplace({x: centre})
+    meaning = Add(
+        *[(Partial(at, *[centre] * k) if k else at) / factorial(k) * (x - centre) ** k for k in range(order + 1)]
+    )
+    world = Formulas(((centre, point), (symbol, meaning)), ((x, "real"), *given.domains))
+    work = Work("The polynomial", world)
+    work.equal(symbol, polynomial, why=POLYNOMIAL, result=True)
+    return symbol, work.section()
+
+
+@questions("limit")
+@dataclass(frozen=True)
+class Limit:
+    """The limit of `of` as `wrt` goes to `to` (a number, 'infinity' or '-infinity')."""
+
+    of: Formula
+    wrt: SymbolNames
+    to: Any = "infinity"
+
+    def derive(self, given: Any) -> Derivation:
+        expr, x = function_of(given, self.of, self.wrt)
+        target = _target(str(self.to))
+        found = sympy_limit(by_definition(expr), x, target, "+" if target == oo else "-" if target == -oo else "+-")
+        if not found.is_finite:
+            raise NotDerivable(f"the limit is {found}, no finite number that could be checked")
+        world = Formulas((), tuple(given.domains))
+        work = Work("Limit", world)
+        work.claim(IsLimit(world, expr, x, target, found), LIMIT, (), True)
+        answer = Answer("limit", found, limit_claim(world, expr, x, target), is_main=True)
+        return Derivation("The limit", (work.section(),), (answer,))
+
+
+def limit_claim(world: Formulas, expr: Expr, x: Symbol, target: Any) -> Callable[[Any], Claim]:
+    """What an author's value for a limit says."""
+    return lambda value: IsLimit(world, expr, x, target, value)
+
+
+def _target(text: str) -> Any:
+    from derive.problem.types import to_exact
+
+    known = {"infinity": oo, "-infinity": -oo, "inf": oo, "-inf": -oo}
+    if text in known:
+        return known[text]
+    try:
+        return to_exact(int(text) if text.lstrip("+-").isdigit() else text)
+    except ValueError:
+        raise GivenError("'to' is a whole number, a fraction such as 1/2, infinity or -infinity") from None
+
+
+def by_definition(expr: Any) -> Any:
+    """Functions of the table as their definitions, which SymPy's limits know."""
+    for _ in range(8):
+        following = expr.replace(lambda e: isinstance(e, TableFunction), lambda e: e.definition)
+        if following == expr:
+            return expr
+        expr = following
+    return expr
+
+
+@questions("convex")
+@dataclass(frozen=True)
+class Convex:
+    """Whether `of` is convex in `wrt` on the whole line (above 0 for a positive variable)."""
+
+    of: Formula
+    wrt: SymbolNames
+
+    def derive(self, given: Any) -> Derivation:
+        expr, x = function_of(given, self.of, self.wrt)
+        world = Formulas((), tuple(given.domains))
+        second = shortest(scalar_derivative(shortest(scalar_derivative(expr, x)), x))
+        second = min((second, factor(expand(second))), key=lambda e: len(str(e)))
+        work = Work("Second derivative", world)
+        work.equal(Partial(expr, x, x), second, why=SECOND)
+        sign = sign_of(second, x)
+        if sign is None:
+            raise NotDerivable("the sign of the second derivative")
+        if isinstance(sign, tuple):
+            for point, relation in zip(sign, (Ge, Le), strict=True):
+                there = Formulas(((x, point),), tuple(given.domains))
+                work.claim(
+                    Holds(there, relation(second, 0, evaluate=False)), NEITHER, (f"{x} = {point}",), relation is Le
+                )
+        else:
+            relation, why = (Ge, CONVEX) if sign >= 0 else (Le, CONCAVE)
+            work.claim(Holds(world, relation(second, 0, evaluate=False)), why, (), True)
+        answer = Answer("second", second, lambda v: Equal(world, (Partial(expr, x, x), v)), is_main=True)
+        return Derivation("Convexity", (work.section(),), (answer,))
+
+
+def sign_of(second: Expr, x: Symbol) -> Any:
+    """1 where nowhere negative, -1 where nowhere positive, two points of different signs; None for unknown."""
+    domain: Set = Interval.open(0, oo) if x.is_positive else S.Reals
+    plain = by_definition(second)
+    points = [Integer(k) for k in (1, 2, 3, 5)] + ([] if x.is_positive else [Integer(k) for k in (-1, -2, -3, 0)])
+    values = [(p, plain.xreplace({x: p})) for p in points]
+    if any(v.free_symbols for _, v in values):
+        return 1 if second.is_nonnegative else -1 if second.is_nonpositive else None
+    above = [p for p, v in values if v.evalf() > 0]
+    below = [p for p, v in values if v.evalf() < 0]
+    if above and below:
+        return above[0], below[0]
+    if second.is_nonnegative or second.is_nonpositive:
+        return 1 if second.is_nonnegative else -1
+    try:
+        lowest = minimum(plain, x, domain) if above else -minimum(-plain, x, domain)
+    except (NotImplementedError, ValueError):
+        return None if not plain.is_polynomial(x) else _even(plain, x, bool(above))
+    return (1 if lowest >= 0 else None) if above else (-1 if lowest <= 0 else None)
+
+
+def _even(plain: Expr, x: Symbol, positive: bool) -> Any:
+    return (1 if positive else -1) if not plain.has(x) else None
