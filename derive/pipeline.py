@@ -132,10 +132,10 @@ def verify(solution: Solution, seed: int = 0) -> Report:
     """A verdict for every step and every answer of the author."""
     import torch
 
-    from derive.checks.judges import check
+    from derive.checks.judges import judge
 
     torch.set_num_threads(1)  # the tensors are tiny
-    return Report({key: check(step.claim, seed) for key, step in solution.steps()})
+    return Report({key: judge(step.claim, seed) for key, step in solution.steps()})
 
 
 def work_out(problem: Problem, seed: int = 0) -> Result | tuple[Fault, ...]:

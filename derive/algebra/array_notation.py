@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Add, Expr, Indexed, IndexedBase, Integer, MatrixBase, Mul, Piecewise, Symbol
+from sympy import Add, Basic, Expr, Indexed, IndexedBase, Integer, MatrixBase, Mul, Piecewise, Symbol, fraction
 from sympy.matrices.expressions import MatAdd, MatMul, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 
@@ -33,7 +33,11 @@ class ArrayPrinter:
         return rf"{self.bracket(inner, ATOM)}^{{\top}}"
 
     def _print_MatMul(self, expr: MatMul) -> str:
-        return self.join_factors(expr.args)
+        several = sum(map(nodes.is_array, expr.args)) > 1
+        return self.join_factors([Bracketed(a) if several and is_entrywise_product(a) else a for a in expr.args])
+
+    def _print_Bracketed(self, expr: Any) -> str:
+        return self.wrap(self._print(expr.args[0]))
 
     def _print_MatrixElement(self, expr: MatrixElement) -> str:
         indices = [self._print(i + 1) for i in (expr.i, expr.j)]
@@ -178,6 +182,31 @@ class ArrayPrinter:
             return rf"\bar{{{latex_name(expr.array.name)}}}"
         size = Mul(*expr.array.shape)
         return rf"\frac{{1}}{{{self._print(size)}}} {self._print_Total(nodes.Total(expr.array))}"
+
+
+class Bracketed(Basic):
+    """An array that stands in brackets."""
+
+    is_symbol = False
+
+    @property
+    def shape(self) -> Any:
+        return self.args[0].shape
+
+
+def is_entrywise_product(array: Any) -> bool:
+    """Whether an array is printed with circled products."""
+    inner = array.body if isinstance(array, nodes.Map) and array.shape != (1, 1) else None
+    if inner is None or not (inner.is_Mul or isinstance(inner, nodes.Factors)):
+        return False
+    return sum(any(isinstance(s, nodes.Slot) for s in f.free_symbols) for f in inner.args) > 1 and not has_denominator(
+        inner
+    )
+
+
+def has_denominator(body: Any) -> bool:
+    """Whether a body is printed as a fraction of arrays."""
+    return any(s for s in fraction(body, exact=True)[1].free_symbols if isinstance(s, nodes.Slot))
 
 
 def is_array_product(array: MatMul) -> bool:

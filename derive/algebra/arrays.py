@@ -51,7 +51,7 @@ class CountArray(MatrixSymbol):
     domain: ClassVar[str] = "count"
 
 
-class Probability(Symbol):
+class UnitNumber(Symbol):
     """A number between 0 and 1 by name."""
 
     domain: ClassVar[str] = "unit"

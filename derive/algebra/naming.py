@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sympy import Basic, Symbol
+from sympy import Basic, Mul, Pow, Symbol, count_ops, expand
 from sympy.matrices.expressions import Identity, MatAdd, MatMul, OneMatrix, Transpose, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra import arrays
-from derive.algebra.nodes import Map, Slot, Softmax, filled, is_array
+from derive.algebra.nodes import Map, Mean, Slot, Softmax, Total, filled, is_array
 from derive.algebra.tidy import tidy
 
 Definitions = list[tuple[Any, Any]]
@@ -109,8 +109,34 @@ def by_names(expr: Any, definitions: Iterable[tuple[Any, Any]]) -> Any:
     for symbol, meaning in definitions:
         if isinstance(meaning, MatAdd | MatMul | Transpose | MatrixSymbol | Symbol) or not meaning.args:
             continue
-        expr = _replace_map(expr, symbol, meaning) if isinstance(meaning, Map) else expr.xreplace({meaning: symbol})
+        if isinstance(meaning, Map):
+            expr = _replace_map(expr, symbol, meaning)
+        elif isinstance(meaning, Pow) and meaning.exp.is_number:
+            expr = _replace_power(expr, symbol, meaning)
+        else:
+            expr = expr.xreplace({meaning: symbol})
     return expr
+
+
+def _replace_power(expr: Any, symbol: Any, meaning: Pow) -> Any:
+    """Every power of the base as a power of the name: 1/sqrt(v + eps) is 1/s where s = sqrt(v + eps)."""
+    powers = {node for node in expr.atoms(Pow) if node.base == meaning.base}
+    return expr.xreplace({node: symbol ** (node.exp / meaning.exp) for node in powers})
+
+
+def by_means(expr: Any, definitions: Iterable[tuple[Any, Any]]) -> Any:
+    """sum(x) as N m where m is the mean of x: the sum of x - m is then zero."""
+    means = {meaning.array: symbol for symbol, meaning in definitions if isinstance(meaning, Mean)}
+    known = {Total(x): Mul(*x.shape) * m for x, m in means.items()}
+    if not known or not isinstance(expr, Basic):
+        return expr
+    totals = {}
+    for node in expr.atoms(Total):
+        if node.free_symbols & set(means):
+            flat = expand(tidy(node, distribute=True).xreplace(known))
+            if flat == 0 or count_ops(flat) < count_ops(node):
+                totals[node] = flat
+    return expr.xreplace(totals)
 
 
 def _replace_map(expr: Any, symbol: Any, meaning: Map) -> Any:

@@ -24,7 +24,7 @@ from sympy import (
 )
 from sympy.core.symbol import Str
 from sympy.core.sympify import _sympify as strict  # numbers and expressions only: text is never evaluated
-from sympy.matrices.expressions import MatAdd, MatMul, Transpose
+from sympy.matrices.expressions import MatAdd, MatMul, OneMatrix, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from derive.errors import NotDerivable, ShapeError
@@ -429,6 +429,8 @@ def matmul(*factors: Any) -> Any:
 
 def transpose(array: Any) -> Any:
     """The transpose, never doubled."""
+    if isinstance(array, OneMatrix):
+        return OneMatrix(array.shape[1], array.shape[0])
     return array.args[0] if isinstance(array, Transpose) else Transpose(array)
 
 

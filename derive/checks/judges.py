@@ -9,3 +9,13 @@ from derive.checks import network_run as network_run
 from derive.checks import optimiser_run as optimiser_run
 from derive.checks import optimum as optimum
 from derive.checks.referee import check as check
+from derive.derivation import Claim
+from derive.report import Verdict
+
+
+def judge(claim: Claim, seed: int = 0) -> Verdict:
+    """`check`, where what torch cannot evaluate (a singular matrix, sizes that do not fit) counts as refuted."""
+    try:
+        return check(claim, seed)
+    except (RuntimeError, ValueError) as error:
+        return Verdict(False, "evaluated in torch", 0, float("inf"), f"torch could not evaluate it: {error}"[:200])

@@ -111,6 +111,7 @@ def _sample(domain: str, shape: tuple[int, ...], random: torch.Generator) -> tor
         return (half + half.T).requires_grad_()
     if domain == "positive_definite":
         half = uniform(-1.0, 1.0)
-        return (half @ half.T + torch.eye(shape[0], dtype=torch.float64)).requires_grad_()
+        square = half @ half.T
+        return (square / 2 + square.T / 2 + torch.eye(shape[0], dtype=torch.float64)).requires_grad_()
     ranges = {"unit": (0.05, 0.95), "positive": (0.2, 2.5), "real": (-2.0, 2.0)}
     return uniform(*ranges[domain]).requires_grad_()

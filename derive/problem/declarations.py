@@ -53,7 +53,7 @@ DECLARATIONS: dict[str, Declaration] = {
     "positive_definite": Declaration((1,), "positive_definite(n)", _square(arrays.PositiveDefinite)),
     "probabilities": Declaration((1, 2), "probabilities(k)", _array(arrays.Distribution)),
     "one_hot": Declaration((1, 2), "one_hot(k)", _array(arrays.OneHot)),
-    "probability": Declaration((0,), "probability", lambda name, sizes: arrays.Probability(name)),
+    "probability": Declaration((0,), "probability", lambda name, sizes: arrays.UnitNumber(name)),
     "counts": Declaration((1, 2), "counts(n)", _array(arrays.CountArray)),
     "labels": Declaration((1, 2), "labels(n)", _array(arrays.LabelArray)),
     "signs": Declaration((1, 2), "signs(n)", _array(arrays.SignArray)),

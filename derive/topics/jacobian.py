@@ -111,7 +111,7 @@ def differential_section(
     world = objective.world
     work = Work("Differentials", world)
     last = objective.symbol if value is None else None
-    steps = [(s, e) for s, e in objective.moving if s != last and s != objective.symbol]
+    steps = [(s, e) for s, e in objective.moving if s != last]
     expr = dict(objective.named)[objective.symbol] if value is None else value
     needed = free_in(steps, expr)
     for symbol, meaning in [pair for pair in steps if pair[0] in needed]:
@@ -122,7 +122,7 @@ def differential_section(
         work.equal(ds, raw, why=DIFFERENTIAL)
         known.append((ds, raw))
         changes[symbol] = ds
-    raw = by_names(differential(expr, changes), objective.moving)
+    raw = by_names(differential(expr, changes), objective.callable)
     full = raw
     for ds, change in reversed(known):
         full = full.xreplace({ds: change})

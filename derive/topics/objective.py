@@ -12,7 +12,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 
 from derive.algebra import arrays
 from derive.algebra.adjoints import adjoints
-from derive.algebra.naming import Namer, by_names, without
+from derive.algebra.naming import Namer, by_means, by_names, without
 from derive.algebra.nodes import Map, Mean, Softmax, Total, gradient_symbol, is_array
 from derive.algebra.tidy import pushed, tidy
 from derive.derivation import Rule, Section, Work, rule
@@ -119,6 +119,12 @@ class Objective:
         return result
 
     @cached_property
+    def callable(self) -> list[tuple[Any, Any]]:
+        """The moving definitions by whose names results may be written: not a name that derive gave the objective."""
+        given = {symbol for symbol, _ in self.given.define}
+        return [(s, e) for s, e in self.moving if s != self.symbol or s in given]
+
+    @cached_property
     def world(self) -> Formulas:
         """Random values for what is free, the definitions evaluated; a defined name that is differentiated in is free."""
         kept = tuple((s, e) for s, e in self.named)
@@ -147,8 +153,8 @@ class Objective:
 
     def neat(self, expr: Any) -> Any:
         """Tidy, and by the names of the problem."""
-        short = tidy(expr)
-        renamed = by_names(short, self.moving)
+        short = tidy(by_names(expr, self.callable))
+        renamed = by_means(by_names(short, self.callable), self.callable)
         return tidy(renamed) if renamed != short else short
 
     def written_out(self, expr: Any) -> Any:
@@ -188,7 +194,7 @@ def gradient_section(objective: Objective, heading: str) -> Section:
 
 def chain_of(objective: Objective, raw: Any, value: Any) -> list[Any]:
     """The sides of a line: with the derivatives of other quantities, with these inserted where much cancels, tidy."""
-    raw = by_names(pushed(raw), objective.moving)
+    raw = by_names(pushed(raw), objective.callable)
     inserted = objective.inserted(raw, objective.gradients)
     sides = []
     if not _has_ones(raw) and (is_array(raw) or raw != inserted) and (raw != inserted or isinstance(raw, Add | MatAdd)):

@@ -32,6 +32,9 @@ def changes_mathematics(before: Any, after: Any, world: World, extra: tuple[Any,
         return True
     for bindings in points(world, (before, after, *extra), seed=99):
         values = {symbol: _exact(tensor) for symbol, tensor in bindings.values.items() if tensor.ndim < 3}
+        for symbol, meaning in getattr(world, "definitions", ()):  # exactly, not as torch rounded it
+            if not _derivatives(meaning):
+                values[symbol] = _number(meaning, values)
         for node in {n for side in (before, after) for n in _derivatives(side)}:
             values[node] = _exact(evaluate(node, bindings))
         if not _equal(_number(before, values), _number(after, values)):

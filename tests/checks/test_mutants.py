@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from derive.checks.judges import check
+from derive.checks.judges import judge as check
 from derive.checks.mutants import Mutant, mutants
 from derive.checks.referee import kinds
-from derive.derivation import Claim, Equal, HasCount, HasMean, HasShape, Holds, IsGradient, IsMinimum, Refuted
+from derive.derivation import Claim, Equal, HasCount, HasMean, HasShape, Holds, IsGradient, IsLimit, IsMinimum, Refuted
 from derive.pipeline import solve, vocabulary
 from derive.problem.read import find
 from tests.checks.judge import changes_mathematics
@@ -36,7 +36,7 @@ CLAIMS = claims()
 
 def chosen(name: str) -> list[Mutant]:
     found = [mutant for claim in CLAIMS[name] if not isinstance(claim, Refuted) for mutant in mutants(claim)]
-    rare = [m for m in found if isinstance(m.claim, IsMinimum | HasMean | Holds)][:60]
+    rare = [m for m in found if isinstance(m.claim, IsMinimum | HasMean | Holds | IsLimit)][:60]
     rest = [m for m in found if m not in rare]
     return rare + random.Random(7).sample(rest, min(PER_PROBLEM, len(rest)))
 
@@ -67,7 +67,7 @@ def extras(claim: Claim) -> tuple:
 
 def test_every_kind_of_claim_is_mutated_and_judged() -> None:
     """Each kind that has a checker has claims in the problems, mutants of them, and dead ones among these."""
-    kinds_seen = (Equal, IsGradient, Holds, HasShape, HasCount, IsMinimum, HasMean)
+    kinds_seen = (Equal, IsGradient, Holds, HasShape, HasCount, IsMinimum, HasMean, IsLimit)
     for kind in kinds_seen:
         examples = [claim for found in CLAIMS.values() for claim in found if type(claim) is kind][:6]
         chosen_mutants = [m for claim in examples for m in list(mutants(claim))[:10]]
