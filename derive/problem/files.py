@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from derive.problem.declarations import EXAMPLES
-from derive.problem.types import Exact, Numbers, Size
+from derive.problem.types import Exact, Numbers, Size, Sizes
 
 
 def _text(value: Any) -> Any:
@@ -33,10 +33,15 @@ class _File(BaseModel):
 class NetworkFile(_File):
     """A stack of layers on a number of inputs."""
 
-    input: Size = Field(description="how many numbers go in")
+    input: Sizes = Field(description="how many numbers go in; or [positions, features], or [channels, height, width]")
     layers: list[Any] = Field(
         min_length=1, max_length=1000, description="the layers in order, such as {dense: 3, activation: relu}"
     )
+
+    convention: Literal["row", "column"] | None = Field(
+        default=None, description="whether examples are the rows of a batch, or one example is a column"
+    )
+    batch: Size | None = Field(default=None, description="how many examples are in the batch")
 
 
 class GradientFile(_File):

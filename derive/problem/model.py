@@ -13,10 +13,13 @@ from derive.problem.yaml_places import Located
 
 @dataclass(frozen=True)
 class Network:
-    """A stack of layers on `input` numbers; each layer is an instance of a class of the catalogue."""
+    """A stack of layers on `input` numbers (or an input of that shape); each layer is an instance of a class of the
+    catalogue. `convention` says where examples stand: rows of a batch, or one column; '' leaves it to the layers."""
 
-    input: int
+    input: Any
     layers: tuple[Any, ...]
+    convention: str = ""
+    batch: int | None = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from derive.errors import Fault, FormulaError, InputError, did_you_mean, one_of
 from derive.problem.declarations import DECLARATIONS, EXAMPLES
 from derive.problem.files import ProblemFile, SheetFile
 from derive.problem.model import Disputed, Expectation, Given, GradientProcess, Network, Problem, Sheet
-from derive.problem.types import IsEquation, IsFormula, IsSymbols, to_exact
+from derive.problem.types import IsEquation, IsFormula, IsLayers, IsSymbols, to_exact
 from derive.problem.words import formula_fields, plain_message, resolve
 from derive.problem.yaml_places import Located, load
 
@@ -141,7 +141,9 @@ class _Reader:
         given = file.given
         domains = self.declare(given.symbols)
         define = self.define(given.define)
-        network = given.network and Network(given.network.input, self.layers(given.network.layers))
+        network = given.network and Network(
+            given.network.input, self.layers(given.network.layers), given.network.convention or "", given.network.batch
+        )
         gradient = given.gradient and GradientProcess(
             given.gradient.mean, given.gradient.second_moment, given.gradient.stationary
         )
@@ -166,14 +168,17 @@ class _Reader:
             },
         )
 
-    def layers(self, entries: list[Any]) -> tuple[Any, ...]:
+    def layers(self, entries: list[Any], path: tuple[Any, ...] = ("given", "network", "layers")) -> tuple[Any, ...]:
+        """The layers of a list, and of the lists inside of blocks."""
         found = []
         for k, entry in enumerate(entries):
-            layer = resolve(
-                "layer", self.vocabulary.layers, entry, ("given", "network", "layers", k), self.report, siblings=True
-            )
-            if layer is not None:
-                found.append(layer)
+            layer = resolve("layer", self.vocabulary.layers, entry, (*path, k), self.report, siblings=True)
+            if layer is None:
+                continue
+            for name in formula_fields(layer, IsLayers):
+                word = next(iter(entry)) if isinstance(entry, dict) else ""
+                layer = replace(layer, **{name: self.layers(list(getattr(layer, name)), (*path, k, word))})
+            found.append(layer)
         return tuple(found)
 
     def declare(self, declarations: dict[str, str]) -> tuple[tuple[Any, str], ...]:

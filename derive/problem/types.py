@@ -103,6 +103,23 @@ Positive = Annotated[Any, BeforeValidator(lambda v: _positive(to_exact(v))), _as
 Unit = Annotated[Any, BeforeValidator(lambda v: _unit(to_exact(v))), _as_text, WithJsonSchema(_NUMBER)]
 OpenUnit = Annotated[Any, BeforeValidator(lambda v: _open_unit(to_exact(v))), _as_text, WithJsonSchema(_NUMBER)]
 Size = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
+
+
+def to_input(value: Any) -> Any:
+    """A size, or up to three of them."""
+    sizes = list(value) if isinstance(value, list | tuple) else [value]
+    if not 1 <= len(sizes) <= 3 or any(isinstance(v, bool) or not isinstance(v, int) for v in sizes):
+        raise ValueError("a whole number is needed here, or two or three of them")
+    if min(sizes) < 1 or max(sizes) > 1_000_000:
+        raise ValueError("sizes lie between 1 and 1000000")
+    return tuple(sizes) if isinstance(value, list | tuple) and len(sizes) > 1 else sizes[0]
+
+
+Sizes = Annotated[
+    Any,
+    BeforeValidator(to_input),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}, "maxItems": 3}]}),
+]
 Numbers = Annotated[Any, BeforeValidator(to_nested), WithJsonSchema({"anyOf": [*_NUMBER["anyOf"], {"type": "array"}]})]
 
 
@@ -189,3 +206,17 @@ SymbolNames = Annotated[
 Equation = Annotated[
     Any, BeforeValidator(_formula_text), IsEquation(), WithJsonSchema({"type": "string", "format": "equation"})
 ]
+
+
+@dataclass(frozen=True)
+class IsLayers:
+    """Marks a field that lists layers; the reader resolves their words."""
+
+
+def _layer_list(value: Any) -> Any:
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError("a list of layers is needed here")
+    return tuple(value)
+
+
+InnerLayers = Annotated[Any, BeforeValidator(_layer_list), IsLayers(), WithJsonSchema({"type": "array", "minItems": 1})]

@@ -97,7 +97,7 @@ def _pooled(plane: Plane, world: LayerRun, array: Any, y: MatrixSymbol, heading:
     values = []
     for i in range(rows):
         for j in range(columns):
-            window = plane.layer.window([Numeral(entry) for entry in _window(plane, array, i, j)])
+            window = plane.layer.of_window([Numeral(entry) for entry in _window(plane, array, i, j)])
             value = plain(window)
             work.equal(MatrixElement(y, i, j), window, why=why)
             if window != Numeral(value):

@@ -1,4 +1,4 @@
-"""Max and average pooling."""
+"""Max, average and global pooling, and flattening."""
 
 from __future__ import annotations
 
@@ -6,13 +6,38 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from derive.algebra.nodes import Largest, Quotient, Terms
+from derive.catalogue.layers.base import Layer, Shape, image
+from derive.catalogue.layers.convolution import reach
 from derive.catalogue.registry import layers
 from derive.problem.types import Padding, Pair
 
 
+class _Pool(Layer):
+    """What the two pooling layers share."""
+
+    kernel: Any
+    stride: Any
+    padding: Any
+
+    def out(self, shape: Shape) -> Shape:
+        channels, *plane = image(shape, self.name)
+        if self.padding == "same":
+            raise ValueError("pooling has no 'same' padding")
+        pad = (0, 0) if self.padding == "valid" else self.padding
+        step = self.stride or self.kernel
+        return (channels, *(reach(size, self.kernel[k], step[k], pad[k], 1) for k, size in enumerate(plane)))
+
+    def window(self) -> tuple[int, int] | None:
+        return self.kernel[0], (self.stride or self.kernel)[0]
+
+    def twin(self, shape: Shape) -> dict[str, Any]:
+        padding = 0 if self.padding == "valid" else self.padding
+        return {"kernel_size": self.kernel, "stride": self.stride, "padding": padding}
+
+
 @layers("max_pool2d")
 @dataclass(frozen=True)
-class MaxPool2d:
+class MaxPool2d(_Pool):
     """The largest entry of each window; windows do not overlap unless a stride is given. PyTorch's MaxPool2d."""
 
     kernel: Pair
@@ -21,15 +46,17 @@ class MaxPool2d:
 
     dilation: ClassVar[tuple[int, int]] = (1, 1)
     rule: ClassVar[str] = "the largest entry of the window"
+    torch: ClassVar[str] = "torch.nn.MaxPool2d"
+    in_words: ClassVar[str] = "the largest entry of each window"
 
-    def window(self, entries: list[Any]) -> Any:
+    def of_window(self, entries: list[Any]) -> Any:
         """What a window becomes."""
         return Largest(*entries) if len(entries) > 1 else entries[0]
 
 
 @layers("avg_pool2d")
 @dataclass(frozen=True)
-class AvgPool2d:
+class AvgPool2d(_Pool):
     """The mean of each window; windows do not overlap unless a stride is given. PyTorch's AvgPool2d."""
 
     kernel: Pair
@@ -38,7 +65,39 @@ class AvgPool2d:
 
     dilation: ClassVar[tuple[int, int]] = (1, 1)
     rule: ClassVar[str] = "the mean of the window"
+    torch: ClassVar[str] = "torch.nn.AvgPool2d"
+    in_words: ClassVar[str] = "the mean of each window"
 
-    def window(self, entries: list[Any]) -> Any:
+    def of_window(self, entries: list[Any]) -> Any:
         """What a window becomes."""
         return Quotient(Terms(*entries), len(entries)) if len(entries) > 1 else entries[0]
+
+
+@layers("global_avg_pool2d")
+@dataclass(frozen=True)
+class GlobalAvgPool2d(Layer):
+    """The mean of each channel: PyTorch's AdaptiveAvgPool2d(1), flattened by what follows."""
+
+    torch: ClassVar[str] = "torch.nn.AdaptiveAvgPool2d"
+    in_words: ClassVar[str] = "the mean of each channel"
+
+    def out(self, shape: Shape) -> Shape:
+        return (image(shape, "global_avg_pool2d")[0], 1, 1)
+
+    def twin(self, shape: Shape) -> dict[str, Any]:
+        return {"output_size": 1}
+
+
+@layers("flatten")
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """All entries of an example in one vector: PyTorch's Flatten."""
+
+    torch: ClassVar[str] = "torch.nn.Flatten"
+    in_words: ClassVar[str] = "all entries in one vector"
+
+    def out(self, shape: Shape) -> Shape:
+        size = 1
+        for entry in shape:
+            size *= entry
+        return (size,)
