@@ -17,7 +17,7 @@ Observed = tuple[tuple[Any, tuple[Any, ...]], ...]
 class Formulas(World):
     """Free symbols at random points of their domains, then `definitions` evaluated in order.
 
-    Domains by name: 'real', 'positive', 'unit' (0 to 1), 'integer', 'binary', 'probabilities', 'one_hot'; a symbol
+    Domains by name: 'real', 'small', 'positive', 'unit' (0 to 1), 'integer', 'binary', 'probabilities', 'one_hot'; a symbol
     without one takes what SymPy's assumptions say. Symbolic sizes are random small integers; those in `small` are less
     than all others (as many data as parameters at least).
     """
@@ -120,3 +120,27 @@ class CountRun(World):
     width: int | None
     bias: bool
     observed: Observed
+
+
+@dataclass(frozen=True)
+class StackRun(World):
+    """Any stack of layers of torch.nn, run forward and backward on a batch (or one example) and counted.
+
+    `layers` are the catalogue's, blocks included; `input` is the shape of one example; `convention` says whether examples
+    are rows or one is a column; `batch` is the number of rows, a size symbol where it is free. `values` fixes symbols to
+    exact arrays; the rest is random. `optimiser` with `steps` updates the weights. Tags: ('input',), ('step', t),
+    ('target',), ('batch',), ('weight', PATH, WEIGHT), ('after', k, PATH, WEIGHT) for k updates, ('output', PATH),
+    ('mask', PATH), ('loss',), ('count', PATH, KIND), ('operations', PATH), ('receptive', PATH), with PATH places in the
+    stack joined by dots, '' for all of it. `definitions` are evaluated on top, in order.
+    """
+
+    layers: tuple[Any, ...]
+    input: tuple[int, ...]
+    convention: str
+    batch: int | None
+    loss: Any
+    observed: Observed
+    values: tuple[tuple[Any, Any], ...] = ()
+    definitions: tuple[tuple[Any, Any], ...] = ()
+    optimiser: Any = None
+    steps: int = 0

@@ -29,6 +29,15 @@ def twin(optimiser: Any, settings: dict[str, float], parameter: Tensor) -> torch
     return named(optimiser.twin.name)([parameter], **keywords)
 
 
+def torch_optimiser(optimiser: Any, parameters: list[Tensor]) -> torch.optim.Optimizer:
+    """The optimiser of torch.optim over parameters, with the settings that the problem gives."""
+    settings = _settings(optimiser, None)
+    made = twin(optimiser, settings, parameters[0])
+    for parameter in parameters[1:]:
+        made.param_groups[0]["params"].append(parameter)
+    return made
+
+
 def run(
     optimiser: Any, settings: dict[str, float], gradients: list[Tensor], start: Tensor
 ) -> Iterator[dict[str, Tensor]]:

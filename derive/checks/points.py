@@ -113,5 +113,5 @@ def _sample(domain: str, shape: tuple[int, ...], random: torch.Generator) -> tor
         half = uniform(-1.0, 1.0)
         square = half @ half.T
         return (square / 2 + square.T / 2 + torch.eye(shape[0], dtype=torch.float64)).requires_grad_()
-    ranges = {"unit": (0.05, 0.95), "positive": (0.2, 2.5), "real": (-2.0, 2.0)}
+    ranges = {"small": (-0.6, 0.6), "unit": (0.05, 0.95), "positive": (0.2, 2.5), "real": (-2.0, 2.0)}
     return uniform(*ranges[domain]).requires_grad_()

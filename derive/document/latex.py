@@ -116,8 +116,10 @@ def _problem_view(block: ProblemBlock) -> View:
 
 
 def _drawable(given: Any) -> bool:
-    layers = sum(layer.repeat for layer in given.network.layers)
-    return layers <= 6 and all(hasattr(layer, "units") for layer in given.network.layers)
+    dense = all(hasattr(layer, "repeat") for layer in given.network.layers) and not isinstance(
+        given.network.input, tuple
+    )
+    return dense and sum(layer.repeat for layer in given.network.layers) <= 6
 
 
 def prose(text: str, symbols: Any) -> Tex:

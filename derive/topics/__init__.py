@@ -16,5 +16,6 @@ from derive.topics import parameters as parameters
 from derive.topics import series as series
 from derive.topics import shapes as shapes
 from derive.topics import show as show
+from derive.topics import stack_answers as stack_answers
 from derive.topics import update as update
 from derive.topics import vanishing as vanishing

@@ -17,6 +17,8 @@ from derive.topics.forward import COMPUTE, INSERT, forward_values, like, with_nu
 from derive.topics.local import expanded_slope, local_sections, softmax_section
 from derive.topics.network import Net, Unit, network_of
 from derive.topics.registry import questions
+from derive.topics.stack import is_stack, stack_of
+from derive.topics.stack_answers import backward_derivation
 from derive.topics.vanishing import vanishing_section
 
 LOSS_SLOPE = rule("derivative of the loss", "differentiate the loss, entry by entry")
@@ -39,6 +41,8 @@ class Backward:
     """The gradient of the loss in every W and b: local derivatives, the delta recursion, outer products; numbers last."""
 
     def derive(self, given: Any) -> Derivation:
+        if is_stack(given):
+            return backward_derivation(stack_of(given))
         net = network_of(given)
         _ = net.loss
         sections = [*local_sections(net)]

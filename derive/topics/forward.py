@@ -14,6 +14,8 @@ from derive.algebra.values import value_of
 from derive.derivation import Answer, Derivation, Equal, Section, Work, rule
 from derive.topics.network import Net, network_of
 from derive.topics.registry import questions
+from derive.topics.stack import is_stack, stack_of
+from derive.topics.stack_answers import forward_derivation
 
 AFFINE = rule("affine map", "weights times input, plus biases: {0} by {1} times {1} by one")
 LINEAR = rule("linear map", "weights times input, without biases: {0} by {1} times {1} by one")
@@ -32,6 +34,8 @@ class Forward:
     """The forward equations z = W a + b, a = f(z) of every layer, and the loss; with numbers where they are given."""
 
     def derive(self, given: Any) -> Derivation:
+        if is_stack(given):
+            return forward_derivation(stack_of(given))
         net = network_of(given)
         sections = [symbolic(net)]
         answers = [_answer(net.world, symbol, expr) for symbol, expr in net.definitions]

@@ -216,6 +216,10 @@ def network_of(given: Any) -> Net:
     """The net that is given; raises GivenError when there is none."""
     if given.network is None:
         raise GivenError("this question needs a network", ("given",))
+    if not all(hasattr(layer, "units") and hasattr(layer, "repeat") for layer in given.network.layers):
+        raise GivenError("this question is about dense layers only", ("given", "network", "layers"))
+    if isinstance(given.network.input, tuple):
+        raise GivenError("dense layers take one number of inputs here", ("given", "network", "input"))
     net = Net(given)
     _ = net.units, net.values
     return net

@@ -157,6 +157,10 @@ class Objective:
         renamed = by_means(by_names(short, self.callable), self.callable)
         return tidy(renamed) if renamed != short else short
 
+    def short(self, raw: Any) -> Any:
+        """What a quantity receives, tidy, in terms of the derivatives of the quantities that use it."""
+        return tidy(by_names(pushed(raw), self.callable))
+
     def written_out(self, expr: Any) -> Any:
         """Without the names that are not the author's."""
         return without(expr, self.made)

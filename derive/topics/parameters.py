@@ -13,6 +13,8 @@ from derive.errors import GivenError
 from derive.topics.network import Net, network_of
 from derive.topics.planes import Plane, plane_of
 from derive.topics.registry import questions
+from derive.topics.stack import is_stack, stack_of
+from derive.topics.stack_answers import parameters_derivation
 from derive.worlds import LayerRun, NetworkRun
 
 DENSE = rule("weights and biases of a layer", "each unit has a weight for each input, and a bias")
@@ -43,6 +45,8 @@ class Parameters:
     layout: Literal["channels_first", "channels_last"] = "channels_first"
 
     def derive(self, given: Any) -> Derivation:
+        if is_stack(given):
+            return parameters_derivation(stack_of(given))
         if given.network is not None:
             return network_count(network_of(given))
         if given.layer is None:

@@ -8,6 +8,8 @@ from typing import Any
 from derive.derivation import Answer, Derivation, HasShape, Work, rule
 from derive.topics.network import network_of
 from derive.topics.registry import questions
+from derive.topics.stack import is_stack, stack_of
+from derive.topics.stack_answers import shapes_derivation
 
 INPUT = rule("network input", "one column, a row for each input")
 WEIGHT = rule("weight matrix", "a row for each unit of layer {0}, a column for each of its inputs")
@@ -24,6 +26,8 @@ class Shapes:
     """The dimensions of every weight matrix, bias and layer output, for one example in a column."""
 
     def derive(self, given: Any) -> Derivation:
+        if is_stack(given):
+            return shapes_derivation(stack_of(given))
         net = network_of(given)
         work = Work("", net.world)
 

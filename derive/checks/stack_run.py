@@ -1,0 +1,357 @@
+"""The observer of stacks: any layers of torch.nn in float64, run forward and backward, counted, and updated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from derive.checks.bindings import Bindings, exact_tensor, observe
+from derive.checks.evaluate import evaluate
+from derive.checks.loss_run import loss_by_torch
+from derive.checks.optimiser_run import torch_optimiser
+from derive.checks.twins import named
+from derive.errors import Bug
+from derive.worlds import StackRun
+
+Tensor = torch.Tensor
+SIZES_ONLY = ("count", "operations", "receptive")
+
+
+@dataclass
+class Node:
+    """A layer with its module (None for blocks) and the layers inside, at its path in the stack."""
+
+    path: str
+    layer: Any
+    module: nn.Module | None
+    inner: list[Node]
+
+
+def build(layers: Any, shape: tuple[int, ...], prefix: str = "") -> tuple[list[Node], tuple[int, ...]]:
+    """The tree of modules; sizes are followed by running torch itself on the device 'meta'."""
+    nodes = []
+    for k, layer in enumerate(layers):
+        path = f"{prefix}{k}"
+        if layer.torch == "residual":
+            inner, _ = build(layer.inner(shape), shape, f"{path}.")
+            node = Node(path, layer, None, inner)
+        elif layer.torch == "concatenate":
+            node = Node(
+                path, layer, None, [build([b], shape, f"{path}.{i}.")[0][0] for i, b in enumerate(layer.branches)]
+            )
+        else:
+            node = Node(path, layer, _module(layer, shape), [])
+        nodes.append(node)
+        shape = _followed(node, shape)
+    return nodes, shape
+
+
+def _module(layer: Any, shape: tuple[int, ...]) -> nn.Module:
+    name = layer.twin_name(shape) if hasattr(layer, "twin_name") else layer.torch
+    settings = layer.twin(shape)
+    module = named(name)(*settings.pop("args", ()), **settings)
+    return module.train(getattr(layer, "mode", "train") == "train")
+
+
+def _followed(node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
+    kinds = torch.int64 if getattr(node.layer, "words", None) else torch.float64
+    probe = torch.zeros(2, *shape, dtype=kinds, device="meta")
+    moved = _on(node, "meta")
+    return tuple(run([moved], probe, {}).shape[1:])
+
+
+def _on(node: Node, device: str) -> Node:
+    from copy import deepcopy
+
+    module = None if node.module is None else deepcopy(node.module).to(device=device, dtype=torch.float64)
+    return Node(node.path, node.layer, module, [_on(inner, device) for inner in node.inner])
+
+
+def run(nodes: list[Node], x: Tensor, outputs: dict[str, Tensor]) -> Tensor:
+    """The stack at an input; what comes out of each layer is kept by its path."""
+    for node in nodes:
+        if node.layer.torch == "residual":
+            x = x + run(node.inner, x, outputs)
+        elif node.layer.torch == "concatenate":
+            parts = [run([branch], x, outputs) for branch in node.inner]
+            x = torch.cat(parts, dim=1 if x.ndim == 4 else -1)
+        else:
+            x = called(node, x)
+        outputs[node.path] = x
+    return x
+
+
+def called(node: Node, x: Tensor) -> Tensor:
+    """The twin of one layer, called as its kind wants."""
+    module: Any = node.module
+    if node.layer.call == "attention":
+        return module(x, x, x)[0]
+    if node.layer.call == "recurrent":
+        return module(x)[0][:, -1]
+    return module(x)
+
+
+def modules(nodes: list[Node]) -> dict[str, nn.Module]:
+    """Every module by its path."""
+    found = {}
+    for node in nodes:
+        if node.module is not None:
+            found[node.path] = node.module
+        found.update(modules(node.inner))
+    return found
+
+
+@observe.register
+def observe_stack(world: StackRun, generator: torch.Generator) -> Bindings:
+    """Rows in torch; on the page columns are transposed rows, weights and their blocks as each layer says."""
+    tags = {tag: symbol for symbol, tag in world.observed}
+    bindings = Bindings({}, "the network built and run in torch.nn")
+    known = dict(world.values)
+    given = {tag: exact_tensor(known[symbol]) for tag, symbol in tags.items() if symbol in known}
+    if all(tag[0] in SIZES_ONLY for tag in tags):
+        with torch.device("meta"):
+            nodes, _ = build(world.layers, world.input)
+        return _counted(world, tags, nodes, bindings)
+    nodes, _ = build(world.layers, world.input)
+    found = modules(nodes)
+    for module in found.values():
+        module.to(torch.float64)
+        for parameter in module.parameters():
+            with torch.no_grad():
+                parameter.copy_(torch.empty_like(parameter).uniform_(-1, 1, generator=generator))
+    _fill(found, given)
+    batch = world.batch or int(torch.randint(3, 6, (), generator=generator))
+    x = _input(world, given, batch, generator)
+    outputs: dict[str, Tensor] = {}
+    out = run(nodes, x, outputs)
+    _bind_input(world, tags, bindings, x, batch)
+    for tag, symbol in tags.items():
+        if tag[0] == "weight":
+            leaf, view = _parameter(found, tag[1], tag[2])
+            bindings.values[symbol] = view(leaf)
+            bindings.leaves[symbol] = (leaf, view)
+        elif tag[0] == "output":
+            bindings.values[symbol] = shown(outputs[tag[1]], world)
+            bindings.leaves[symbol] = (outputs[tag[1]], lambda g: shown(g, world))
+        elif tag[0] == "mask":
+            bindings.values[symbol] = shown((outputs[tag[1]] != 0).to(torch.float64), world)
+    if ("target",) in tags:
+        y = given.get(("target",))
+        target = _target(world, out, generator) if y is None else _as_rows(y, world).reshape(out.shape)
+        bindings.values[tags["target",]] = shown(target, world)
+        if world.loss is not None and ("loss",) in tags:
+            bindings.values[tags["loss",]] = _loss(world, out, target)
+    if world.optimiser is not None:
+        _updates(world, tags, nodes, found, x, bindings)
+    _counted(world, tags, nodes, bindings)
+    for symbol, expr in world.definitions:
+        bindings.values[symbol] = evaluate(expr, bindings)
+    return bindings
+
+
+def shown(tensor: Tensor, world: StackRun) -> Tensor:
+    """A torch tensor as the page has it: examples in rows, or one in a column; images without the batch of one."""
+    if tensor.ndim >= 3:
+        return tensor[0]
+    return tensor if world.convention == "row" else tensor.T
+
+
+def _as_rows(array: Tensor, world: StackRun) -> Tensor:
+    return array if world.convention == "row" else array.T
+
+
+def _input(world: StackRun, given: dict[Any, Tensor], batch: int, generator: torch.Generator) -> Tensor:
+    first = world.layers[0]
+    if getattr(first, "words", None):
+        if ("input",) in given:
+            return given["input",].argmax(1, keepdim=True).T
+        return torch.randint(0, first.words, (1, *world.input), generator=generator)
+    if ("input",) in given:
+        rows = _as_rows(given["input",], world)
+        return rows if len(world.input) == 1 else rows.reshape(1, *world.input)
+    steps = [value for tag, value in sorted((t, v) for t, v in given.items() if t[0] == "step")]
+    if steps:
+        return torch.stack([step[:, 0] for step in steps]).unsqueeze(0)
+    count = batch if len(world.input) == 1 and world.convention == "row" else 1
+    return torch.randn(count, *world.input, generator=generator, dtype=torch.float64).requires_grad_()
+
+
+def _bind_input(world: StackRun, tags: dict[Any, Any], bindings: Bindings, x: Tensor, batch: int) -> None:
+    if ("batch",) in tags:
+        bindings.values[tags["batch",]] = torch.tensor(float(batch), dtype=torch.float64)
+    if ("input",) in tags:
+        if getattr(world.layers[0], "words", None):
+            bindings.values[tags["input",]] = nn.functional.one_hot(x[0], world.layers[0].words).to(torch.float64)
+            return
+        bindings.values[tags["input",]] = shown(x, world)
+        bindings.leaves[tags["input",]] = (x, lambda g: shown(g, world))
+    for tag, symbol in tags.items():
+        if tag[0] == "step":
+            bindings.values[symbol] = x[0, tag[1] : tag[1] + 1].T
+
+
+def _parameter(found: dict[str, nn.Module], path: str, weight: Any) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """The leaf in torch, and the part of it (or of its gradient) that the page calls this weight."""
+    leaf = dict(found[path].named_parameters())[weight.torch]
+
+    def view(tensor: Tensor) -> Tensor:
+        part = tensor.chunk(weight.parts, weight.axis)[weight.part]
+        if part.ndim == 1:
+            return part.unsqueeze(1)
+        return part.T if weight.transposed else part
+
+    return leaf, view
+
+
+def _fill(found: dict[str, nn.Module], given: dict[Any, Tensor]) -> None:
+    for tag, value in given.items():
+        if tag[0] != "weight":
+            continue
+        leaf, _ = _parameter(found, tag[1], tag[2])
+        with torch.no_grad():
+            part = leaf.chunk(tag[2].parts, tag[2].axis)[tag[2].part]
+            part.copy_(value[:, 0] if part.ndim == 1 else value.T if tag[2].transposed else value)
+
+
+def _target(world: StackRun, out: Tensor, generator: torch.Generator) -> Tensor:
+    after = getattr(world.loss, "after", ()) or ()
+    raw = torch.rand(out.shape, generator=generator, dtype=torch.float64)
+    if "softmax" in after or getattr(world.loss, "on", "") == "classes":
+        return nn.functional.one_hot(raw.argmax(-1), out.shape[-1]).to(torch.float64)
+    return (raw > 0.5).to(torch.float64) if after else raw
+
+
+def _loss(world: StackRun, out: Tensor, target: Tensor) -> Tensor:
+    if out.ndim == 3:  # the positions of one example are rows
+        out, target = out[0], target.reshape(out.shape)[0]
+    return loss_by_torch(
+        world.loss, out, target, world.loss.reduction, "probabilities" if world.loss.after else "outputs"
+    )
+
+
+def _updates(
+    world: StackRun, tags: dict[Any, Any], nodes: list[Node], found: dict[str, nn.Module], x: Tensor, bindings: Bindings
+) -> None:
+    """Steps of torch.optim on copies of the modules."""
+    copies = [_on(node, "cpu") for node in nodes]
+    there = modules(copies)
+    optimiser = torch_optimiser(world.optimiser, [p for module in there.values() for p in module.parameters()])
+    target = _as_rows(bindings.values[tags["target",]].detach(), world)
+    for k in range(1, world.steps + 1):
+        optimiser.zero_grad()
+        out = run(copies, x.detach(), {})
+        _loss(world, out, target.reshape(out.shape)).backward()
+        optimiser.step()
+        for tag, symbol in tags.items():
+            if tag[0] == "after" and tag[1] == k:
+                leaf, view = _parameter(there, tag[2], tag[3])
+                bindings.values[symbol] = view(leaf.detach().clone())
+
+
+# sizes and counts
+
+
+def _counted(world: StackRun, tags: dict[Any, Any], nodes: list[Node], bindings: Bindings) -> Bindings:
+    for tag, symbol in tags.items():
+        if tag[0] == "count":
+            bindings.values[symbol] = torch.tensor(float(_count(nodes, tag[1], tag[2])), dtype=torch.float64)
+        elif tag[0] == "operations":
+            bindings.values[symbol] = torch.tensor(float(_operations(world, tag[1])), dtype=torch.float64)
+        elif tag[0] == "receptive":
+            bindings.values[symbol] = torch.tensor(float(_receptive(world, tag[1])), dtype=torch.float64)
+    return bindings
+
+
+def _count(nodes: list[Node], path: str, kind: str) -> int:
+    """The numbers in the parameters at and below a path: 'weights' are arrays of two axes and more, and gains."""
+    total = 0
+    for place, module in modules(nodes).items():
+        if path and place != path and not place.startswith(f"{path}."):
+            continue
+        for name, parameter in module.named_parameters():
+            is_bias = name.rpartition(".")[2].startswith("bias")
+            if kind == "parameters" or (kind == "biases") == is_bias:
+                total += parameter.numel()
+    return total
+
+
+def _operations(world: StackRun, path: str) -> int:
+    """Multiplications of one example, counted by torch as it runs (two operations for each product with its sum)."""
+    nodes, _ = build(world.layers, world.input)
+    words = getattr(world.layers[0], "words", None)
+    x = torch.zeros(1, *world.input, dtype=torch.int64 if words else torch.float64)
+    counted: dict[str, int] = {}
+    nodes = [_on(node, "cpu") for node in nodes]
+    _count_run(nodes, x, counted)
+    return sum(v for k, v in counted.items() if not path or k == path or k.startswith(f"{path}."))
+
+
+def _count_run(nodes: list[Node], x: Tensor, counted: dict[str, int]) -> Tensor:
+    for node in nodes:
+        if node.layer.torch == "residual":
+            x = x + _count_run(node.inner, x, counted)
+        elif node.layer.torch == "concatenate":
+            x = torch.cat([_count_run([b], x, counted) for b in node.inner], dim=1 if x.ndim == 4 else -1)
+        else:
+            with FlopCounterMode(display=False) as counter:
+                x = _plainly(node, x)
+            counted[node.path] = counter.get_total_flops() // 2
+    return x
+
+
+def _plainly(node: Node, x: Tensor) -> Tensor:
+    """A recurrent layer step by step by its cell, which torch's counter sees into; other layers as they are."""
+    if node.layer.call != "recurrent":
+        return called(node, x)
+    module: Any = node.module
+    cell: Any = {nn.RNN: nn.RNNCell, nn.LSTM: nn.LSTMCell, nn.GRU: nn.GRUCell}[type(module)](
+        module.input_size, module.hidden_size, dtype=torch.float64
+    )
+    state: Any = None
+    for t in range(x.shape[1]):
+        state = cell(x[:, t], state)
+    return state[0] if isinstance(state, tuple) else state
+
+
+def _receptive(world: StackRun, path: str) -> int:
+    """How many rows of the input one entry of a layer's output depends on, by autograd at weights of one."""
+    last = int(path.split(".")[0])
+    layers = world.layers[: last + 1]
+    for size in (32, 64, 128, 256, 512, 1024):
+        spatial = len(world.input) - 1
+        shape = (world.input[0], *[size] * spatial)
+        nodes, _ = build([_averaging(layer) for layer in layers], shape)
+        x = torch.ones(1, *shape, dtype=torch.float64, requires_grad=True)
+        for module in modules(nodes).values():
+            module.to(torch.float64).eval()
+            for parameter in module.parameters():
+                torch.nn.init.ones_(parameter)
+        out = run(nodes, x, {})
+        middle = tuple(n // 2 for n in out.shape[2:])
+        (slope,) = torch.autograd.grad(out[(0, 0, *middle)], x)
+        rows = slope[0].abs().sum(0).reshape(size, -1).sum(1).nonzero()[:, 0]
+        extent = int(rows.max() - rows.min() + 1)
+        if extent < size // 2:
+            return extent
+    raise Bug("a receptive field above 512 rows")
+
+
+class _Mean:
+    """Average pooling in the place of max pooling, which sees one entry at a time."""
+
+    def __init__(self, layer: Any):
+        self.layer, self.torch, self.call = layer, "torch.nn.AvgPool2d", "plain"
+
+    def twin(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        return dict(self.layer.twin(shape))
+
+
+def _averaging(layer: Any) -> Any:
+    if layer.torch == "torch.nn.MaxPool2d":
+        return _Mean(layer)
+    return layer

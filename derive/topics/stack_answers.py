@@ -1,0 +1,407 @@
+"""The questions about any stack: shapes, forward, backward, counts, operations, receptive fields, updates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sympy import Integer, Symbol
+
+from derive.algebra import values_arrays  # noqa: F401  registers values
+from derive.algebra.nodes import Factors, Gradient, Numeral, Terms, is_array
+from derive.algebra.notation import text
+from derive.algebra.numbers import as_matrix, numerals
+from derive.algebra.values import value_of
+from derive.derivation import Answer, Claim, Derivation, Equal, HasCount, HasShape, IsGradient, Section, Work, rule
+from derive.errors import GivenError
+from derive.topics.objective import Objective, chain_of, reason_for
+from derive.topics.registry import questions
+from derive.topics.stack import Place, Stack, stack_of
+
+INPUT = rule("input of a stack", "what goes in{0}")
+LAYER = rule("output of a layer", "{0}")
+ARRAY = rule("learned array", "learned")
+EQUATION = rule("equation of a layer", "{0}")
+LOSS = rule("loss of a batch", "the loss, over the examples")
+INSERT = rule("insert numbers into a layer", "insert the numbers")
+COMPUTE = rule("compute a layer", "compute")
+COUNT = rule("count of a layer", "weights, then biases, from their sizes")
+NOTHING = rule("nothing to learn", "nothing to learn here")
+TOTAL = rule("total of the layers", "the layers together")
+VALUE = rule("value of a count", "multiply and add")
+OPERATIONS = rule("operations of a layer", "{0}")
+NO_OPERATIONS = rule("no products", "no products of weights here")
+FIELD = rule("receptive field of a layer", "a window of {0} steps over places that lie {1} apart in the input")
+SAME_FIELD = rule("receptive field kept", "it looks at one place of its input")
+APART = rule("size of the field", "compute")
+LONGEST = 110  # signs of a derivative that is shown without the derivatives of other quantities
+GRADIENT_VALUE = rule("gradient with numbers", "with the numbers")
+
+
+def mark_of(place: Place) -> str:
+    """How a layer is called in headings: 'Layer 2, dense'."""
+    return f"Layer {int(place.path.split('.')[0]) + 1}, {place.layer.name.replace('_', ' ')}"
+
+
+def shapes_derivation(stack: Stack) -> Derivation:
+    """Every array with its dimensions, in order."""
+    observed: list[tuple[Any, tuple[Any, ...]]] = []
+    rows: list[tuple[Any, tuple[Any, ...], str, Any, tuple[Any, ...]]] = []
+    batch, single = stack.batch, len(stack.shape) != 1
+    note = "" if single else (f", an example in each of the {batch} rows" if stack.row else ", one example in a column")
+
+    def on_page(shape: tuple[int, ...]) -> tuple[Any, ...]:
+        if len(shape) != 1:
+            return shape
+        if not stack.row:
+            return (*shape, 1)
+        return (1, *shape) if single else (batch, *shape)
+
+    if len(stack.shape) == 2 and not stack.row:
+        for t, symbol in enumerate(stack.steps):
+            observed.append((symbol, ("step", t)))
+            rows.append((symbol, symbol.shape, f"input of step {t + 1}", INPUT, (", one column a step",)))
+    else:
+        observed.append((stack.x, ("input",)))
+        size = stack.x.shape if is_array(stack.x) else stack.shape
+        rows.append((stack.x, size, "input", INPUT, (note,)))
+    if isinstance(batch, Symbol):
+        observed.append((batch, ("batch",)))
+    for k, place in enumerate(stack.places, 1):
+        for weight in place.layer.weights(place.shape, stack.row):
+            symbol = stack.symbol_of(place, weight)
+            if len(weight.shape) <= 2:
+                observed.append((symbol, ("weight", place.path, weight)))
+                kind = "biases" if weight.is_bias else "weights"
+                rows.append((symbol, symbol.shape, f"{kind} of layer {k}", ARRAY, ()))
+        output = Symbol(f"A_{k}")
+        observed.append((output, ("output", place.path)))
+        words = f"output of layer {k}, {place.layer.name.replace('_', ' ')}"
+        rows.append((output, on_page(place.out), words, LAYER, (place.layer.in_words,)))
+    world = replace(stack.counting(observed), batch=int(batch) if batch.is_Integer else None)
+    work = Work("", world)
+    for symbol, size, words, why, about in rows:
+        work.claim(HasShape(world, symbol, tuple(size), words), why, about)
+    last = rows[-1]
+    answers = [shape_answer(f"{row[0].name}.shape", world, row) for row in rows]
+    answers.append(replace(shape_answer("shape", world, last), is_main=True))
+    return Derivation("Dimensions", (work.section(),), tuple(answers))
+
+
+def shape_answer(name: str, world: Any, row: tuple[Any, ...]) -> Answer:
+    symbol, size, words, *_ = row
+    return Answer(name, tuple(size), lambda value: HasShape(world, symbol, tuple(value), words))
+
+
+def forward_derivation(stack: Stack) -> Derivation:
+    """The equations of each layer; with numbers where they are given."""
+    sections = []
+    words = {symbol: place.layer.in_words for place, step in stack.inner for symbol, _ in step.made}
+    for place, step in stack.run:
+        work = Work(mark_of(place), stack.world)
+        for symbol, expr in step.made:
+            about = (words.get(symbol, place.layer.in_words),)
+            work.equal(symbol, expr, why=EQUATION, about=about, result=symbol == step.output)
+        if work.steps:
+            sections.append(work.section())
+    if stack.given.loss is not None:
+        sections.append(Work("Loss", stack.world).equal(stack.L, stack.loss_expr, why=LOSS).section())
+    answers = [quantity_answer(stack.world, symbol, expr) for symbol, expr in stack.definitions]
+    if stack.has_numbers:
+        section, values = numeric_section(stack)
+        sections.append(section)
+        answers = [
+            quantity_answer(stack.numeric_world, symbol, values.get(symbol, expr)) for symbol, expr in stack.definitions
+        ]
+    return Derivation("Forward pass", tuple(sections), tuple(answers))
+
+
+def quantity_answer(world: Any, symbol: Any, value: Any) -> Answer:
+    """An answer for a quantity of the forward pass; an author's list of numbers is an array."""
+
+    def claim(given: Any) -> Claim:
+        return Equal(world, (symbol, as_matrix(given) if isinstance(given, tuple) else given))
+
+    return Answer(str(symbol), value, claim)
+
+
+def stack_values(stack: Stack) -> dict[Any, Any]:
+    """The exact value of every quantity of the forward pass."""
+    values = dict(stack.values)
+    for symbol, expr in stack.definitions:
+        if is_array(symbol) or stack.y in values or symbol != stack.L:
+            values[symbol] = value_of(expr, values)
+    return values
+
+
+def numeric_section(stack: Stack) -> tuple[Section, dict[Any, Any]]:
+    """Each equation with its numbers."""
+    work, values = Work("With the numbers", stack.numeric_world), stack_values(stack)
+    for symbol, expr in stack.definitions:
+        if symbol not in values:
+            continue
+        inserted, shown = put_in(expr, values), numerals(values[symbol])
+        work.equal(symbol, inserted, why=INSERT)
+        if inserted != shown:
+            work.equal(inserted, shown, why=COMPUTE, result=symbol in (stack.output, stack.L))
+    return work.section(), values
+
+
+def put_in(expr: Any, values: dict[Any, Any]) -> Any:
+    """The expression with the numbers of its symbols."""
+    known = {s: numerals(v) for s, v in values.items() if expr.has(s)}
+    return known.get(expr, expr.xreplace(known))
+
+
+# backward
+
+
+def objective_of(stack: Stack) -> Objective:
+    """The loss as an objective in every weight, over the forward equations."""
+    _ = stack.loss
+    given = replace(
+        stack.given,
+        define=stack.definitions,
+        symbols={s.name: s for s, _ in stack.definitions},
+        domains=tuple((parameter, "small") for parameter in stack.parameters),  # so that nothing saturates
+    )
+    return Objective(given, stack.L, stack.parameters)
+
+
+def backward_derivation(stack: Stack) -> Derivation:
+    """The derivative of every quantity, from the loss backwards, by the calculus engine; layer by layer."""
+    objective = objective_of(stack)
+    sections = backward_sections(stack, objective)
+    world = stack.world
+    values: dict[Any, Any] = {}
+    if stack.has_numbers and stack.y in stack.values:
+        section, values = numeric_gradients(stack, objective)
+        sections.append(section)
+        world = stack.numeric_world
+    answers = []
+    for parameter in stack.parameters:
+        value = values.get(parameter, objective.gradients[parameter])
+        answers.append(Answer(f"d{parameter.name}", value, gradient_claim(world, stack, parameter)))
+    return Derivation("Backward pass", tuple(sections), tuple(answers))
+
+
+def gradient_claim(world: Any, stack: Stack, parameter: Any) -> Callable[[Any], Claim]:
+    """What an author's value for a gradient says."""
+
+    def claim(value: Any) -> Claim:
+        matrix = as_matrix(value) if isinstance(value, tuple) else value
+        return IsGradient(world, stack.L, parameter, (matrix,))
+
+    return claim
+
+
+def backward_sections(stack: Stack, objective: Objective) -> list[Section]:
+    """The loss and the layers, the last first; gradients of weights are checked in torch's own network."""
+    owners: dict[Any, str] = {}
+    for place, step in stack.run:
+        for symbol, _ in step.made:
+            owners[symbol] = mark_of(place)
+    for place, _, symbol in stack.weights():
+        owners[symbol] = mark_of(replace(place, layer=stack.layers[int(place.path.split(".")[0])]))
+    for symbol, _ in objective.made:
+        user = next((s for s, expr in objective.moving if expr.has(symbol)), None)
+        owners[symbol] = owners.get(user, "Loss")
+    order = [*[s for s, _ in reversed(objective.moving[:-1])], *objective.leaves]
+    sections: dict[str, Work] = {"Loss": Work("Loss", objective.world)}
+    for place, _ in reversed(stack.run):
+        sections[mark_of(place)] = Work(mark_of(place), objective.world)
+    for symbol in order:
+        work = sections[owners.get(symbol, "Loss")]
+        why, about = reason_for(objective, symbol)
+        raw, value = objective.received.get(symbol), objective.gradients[symbol]
+        sides = [value] if raw is None else chain_of(objective, raw, value)
+        is_weight = symbol in objective.leaves
+        if raw is not None and len(text(value)) > LONGEST:  # by the derivatives of the quantities above
+            sides = [objective.short(raw)]
+        work.world = stack.world if is_weight else objective.world
+        if is_weight and any(_inside(side, stack) for side in sides):
+            sides = sides[-1:]
+        if is_weight and _inside(sides[-1], stack):
+            work.world = objective.world
+        work.gradient(stack.L, symbol, *sides, why=why, about=about, result=is_weight)
+    return [work.section() for work in sections.values() if work.steps]
+
+
+def _inside(side: Any, stack: Stack) -> bool:
+    """Whether a side speaks of the derivative of a quantity that torch's own network does not hold."""
+    held = {symbol for symbol, tag in stack.world.observed}
+    nodes = side.atoms(Gradient) if hasattr(side, "atoms") else set()
+    return any(node.args[1] not in held for node in nodes)
+
+
+def numeric_gradients(stack: Stack, objective: Objective) -> tuple[Section, dict[Any, Any]]:
+    """Every gradient with its numbers, checked against torch's own network."""
+    known = stack_values(stack)
+    work = Work("With the numbers", stack.numeric_world)
+    for symbol in [s for s, _ in reversed(objective.moving[:-1])]:
+        known[Gradient(stack.L, symbol)] = value_of(objective.gradients[symbol], known)
+    values = {}
+    for parameter in stack.parameters:
+        values[parameter] = value_of(objective.gradients[parameter], known)
+        shown = numerals(values[parameter])
+        work.gradient(stack.L, parameter, shown, why=GRADIENT_VALUE, result=True)
+    return work.section(), values
+
+
+# counts
+
+
+def parameters_derivation(stack: Stack) -> Derivation:
+    """Layer by layer, weights and biases apart, and the total."""
+    total, symbols = Symbol("N"), []
+    observed: list[tuple[Any, tuple[Any, ...]]] = [
+        (total, ("count", "", "parameters")), (Symbol("N_w"), ("count", "", "weights")), (Symbol("N_b"), ("count", "", "biases")),
+    ]  # fmt: skip
+    counted = counts_of(stack)
+    for k, (place, _) in enumerate(counted, 1):
+        symbols.append(Symbol(f"N_{k}"))
+        observed.append((symbols[-1], ("count", place.path, "parameters")))
+    world = stack.counting(observed)
+    sections, numbers, weights, biases = [], [], 0, 0
+    for symbol, (place, arrays) in zip(symbols, counted, strict=True):
+        work = Work(mark_of(place), world)
+        number = sum(w.count for w in arrays)
+        numbers.append(number)
+        weights += sum(w.count for w in arrays if not w.is_bias)
+        biases += sum(w.count for w in arrays if w.is_bias)
+        if not arrays:
+            work.claim(HasCount(world, symbol, (Integer(0),)), NOTHING)
+        else:
+            written = Terms(*[_product(w.shape) for w in arrays])
+            sides = (Integer(number),) if plain_equal(written, number) else (written, Integer(number))
+            work.claim(HasCount(world, symbol, sides), COUNT, result=True)
+        sections.append(work.section())
+    last = Work("Together", world)
+    last.claim(HasCount(world, total, (Terms(*map(Numeral, numbers)), Integer(sum(numbers)))), TOTAL, result=True)
+    last.claim(HasCount(world, Symbol("N_w"), (Integer(weights),)), rule("weights of all layers", "of these, weights"))
+    last.claim(HasCount(world, Symbol("N_b"), (Integer(biases),)), rule("biases of all layers", "and biases"))
+    answers = [
+        count_answer(name, world, Symbol(letter), value, name == "parameters")
+        for name, letter, value in (
+            ("parameters", "N", sum(numbers)),
+            ("weights", "N_w", weights),
+            ("biases", "N_b", biases),
+        )
+    ]
+    return Derivation("Number of parameters", (*sections, last.section()), tuple(answers))
+
+
+def plain_equal(written: Any, number: int) -> bool:
+    """Whether the written sum is the number itself."""
+    return isinstance(written, Numeral) and written.value == number
+
+
+def counts_of(stack: Stack) -> list[tuple[Place, list[Any]]]:
+    """The learned arrays of every layer, those inside of blocks too."""
+    return [(place, inner_weights(place.layer, place.shape, stack.row)) for place in stack.places]
+
+
+def inner_weights(layer: Any, shape: tuple[int, ...], row: bool) -> list[Any]:
+    """The arrays of a layer, of a block's layers in turn."""
+    if hasattr(layer, "branches"):
+        return [w for branch in layer.branches for w in inner_weights(branch, shape, row)]
+    if hasattr(layer, "inner"):
+        found = []
+        for part in layer.inner(shape):
+            found += inner_weights(part, shape, row)
+            shape = part.out(shape)
+        return found
+    return list(layer.weights(shape, row))
+
+
+def _product(sizes: tuple[int, ...]) -> Any:
+    kept = [s for s in sizes if s != 1] or [1]
+    return Factors(*map(Numeral, kept))
+
+
+def count_answer(name: str, world: Any, symbol: Symbol, value: int, main: bool) -> Answer:
+    return Answer(name, Integer(value), lambda v: HasCount(world, symbol, (v,)), main)
+
+
+def inner_operations(layer: Any, shape: tuple[int, ...]) -> list[tuple[Any, str]]:
+    """The products of a layer, of a block's layers in turn."""
+    if hasattr(layer, "branches"):
+        return [o for branch in layer.branches for o in inner_operations(branch, shape)]
+    if hasattr(layer, "inner"):
+        found = []
+        for part in layer.inner(shape):
+            found += inner_operations(part, shape)
+            shape = part.out(shape)
+        return found
+    return list(layer.operations(shape))
+
+
+@questions("flops", "operations")
+@dataclass(frozen=True)
+class Flops:
+    """The multiplications of the forward pass of one example, layer by layer; each goes with an addition."""
+
+    def derive(self, given: Any) -> Derivation:
+        stack = stack_of(given)
+        observed: list[tuple[Any, tuple[Any, ...]]] = [(Symbol("M"), ("operations", ""))]
+        symbols = [Symbol(f"M_{k}") for k in range(1, len(stack.places) + 1)]
+        observed += [(s, ("operations", place.path)) for s, place in zip(symbols, stack.places, strict=True)]
+        world = stack.counting(observed)
+        sections, numbers = [], []
+        for symbol, place in zip(symbols, stack.places, strict=True):
+            work = Work(mark_of(place), world)
+            products = inner_operations(place.layer, place.shape)
+            number = sum(_value(sizes) for sizes, _ in products)
+            numbers.append(number)
+            if not products:
+                work.claim(HasCount(world, symbol, (Integer(0),)), NO_OPERATIONS)
+            else:
+                written = Terms(*[_product(sizes) for sizes, _ in products])
+                words = "; then ".join(dict.fromkeys(word for _, word in products))
+                work.claim(HasCount(world, symbol, (written, Integer(number))), OPERATIONS, (words,), True)
+            sections.append(work.section())
+        last = Work("Together", world)
+        last.claim(
+            HasCount(world, Symbol("M"), (Terms(*map(Numeral, numbers)), Integer(sum(numbers)))), TOTAL, result=True
+        )
+        answer = count_answer("flops", world, Symbol("M"), sum(numbers), True)
+        return Derivation("Multiplications of the forward pass", (*sections, last.section()), (answer,))
+
+
+def _value(sizes: tuple[int, ...]) -> int:
+    product = 1
+    for size in sizes:
+        product *= size
+    return product
+
+
+@questions("receptive_field")
+@dataclass(frozen=True)
+class ReceptiveField:
+    """How many rows of the input one entry of each layer's output depends on: r = r_before + (K - 1) j, with j the product
+    of the strides before."""
+
+    def derive(self, given: Any) -> Derivation:
+        stack = stack_of(given)
+        seen = [p for p in stack.places if len(p.out) == len(stack.shape) > 1 and p.out[1:] != (1, 1)]
+        if not seen or len(stack.shape) < 2:
+            raise GivenError("a receptive field belongs to convolutions and pooling", ("given", "network"))
+        symbols = {p.path: Symbol(f"r_{k}") for k, p in enumerate(seen, 1)}
+        world = stack.counting([(symbols[p.path], ("receptive", p.path)) for p in seen])
+        work = Work("Layer by layer", world)
+        field, apart = 1, 1
+        for place in seen:
+            window = place.layer.window()
+            if window is None:
+                work.claim(HasCount(world, symbols[place.path], (Integer(field),)), SAME_FIELD)
+                continue
+            kernel, stride = window
+            written = Terms(Numeral(field), Factors(Terms(Numeral(kernel), Integer(-1)), Numeral(apart)))
+            field += (kernel - 1) * apart
+            sides = (written, Integer(field))
+            about = (Integer(kernel), Integer(apart))
+            work.claim(HasCount(world, symbols[place.path], sides), FIELD, about, place is seen[-1])
+            apart *= stride
+        answer = count_answer("receptive_field", world, symbols[seen[-1].path], field, True)
+        return Derivation("Receptive field", (work.section(),), (answer,))
