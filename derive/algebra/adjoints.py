@@ -265,7 +265,12 @@ def scaled(local: Any, bar: Any) -> Any:
     """local o bar; a bar of equal entries scales, and a constant local derivative leaves no vector of ones behind."""
     if isinstance(bar, OneMatrix):
         return local
-    if isinstance(bar, MatMul) and isinstance(bar.args[-1], OneMatrix):
+    if (
+        isinstance(bar, MatMul)
+        and len(bar.args) == 2
+        and isinstance(bar.args[1], OneMatrix)
+        and not is_array(bar.args[0])
+    ):
         return Map(bar.args[0] * local.body, *local.arrays) if isinstance(local, Map) else matmul(bar.args[0], local)
     if isinstance(local, Map) and not any(isinstance(s, Slot) for s in local.body.free_symbols):
         return matmul(local.body, bar)

@@ -168,7 +168,7 @@ def check_equal(claim: Equal, seed: int = 0) -> Verdict:
         wrong = [n for n in numbers if n != numbers[0]]
         if wrong:
             return Verdict(False, "in exact arithmetic", 1, float("inf"), f"{numbers[0]} is not {wrong[0]}")
-        verdict = compare(claim.sides[1:], Formulas(), seed, lambda b: evaluate(claim.sides[0], b))
+        verdict = compare(claim.sides[1:], Formulas(), seed, lambda b: evaluate(claim.sides[0], b), (claim.sides[0],))
         return replace(verdict, method="computed in torch, and in exact arithmetic")
     verdict = compare(claim.sides[1:], claim.world, seed, lambda b: evaluate(claim.sides[0], b), (claim.sides[0],))
     if verdict.passed and exactly_equal(claim.sides):

@@ -138,6 +138,16 @@ def observe_stack(world: StackRun, generator: torch.Generator) -> Bindings:
         elif tag[0] == "output":
             bindings.values[symbol] = shown(outputs[tag[1]], world)
             bindings.leaves[symbol] = (outputs[tag[1]], lambda g: shown(g, world))
+        elif tag[0] == "channel":
+            bindings.values[symbol] = outputs[tag[1]][0, tag[2]]
+            bindings.leaves[symbol] = (outputs[tag[1]], lambda g, c=tag[2]: g[0, c])  # type: ignore[misc]
+        elif tag[0] == "kernel":
+            leaf = dict(found[tag[1]].named_parameters())["weight"]
+            bindings.values[symbol] = leaf[0, 0]
+            bindings.leaves[symbol] = (leaf, lambda g: g[0, 0])
+        elif tag[0] == "channel_in":
+            bindings.values[symbol] = x[0, tag[1]]
+            bindings.leaves[symbol] = (x, lambda g, c=tag[1]: g[0, c])  # type: ignore[misc]
         elif tag[0] == "mask":
             bindings.values[symbol] = shown((outputs[tag[1]] != 0).to(torch.float64), world)
     if ("target",) in tags:
@@ -174,6 +184,8 @@ def _input(world: StackRun, given: dict[Any, Tensor], batch: int, generator: tor
     if ("input",) in given:
         rows = _as_rows(given["input",], world)
         return rows if len(world.input) == 1 else rows.reshape(1, *world.input)
+    if ("channel_in", 0) in given:
+        return given["channel_in", 0].reshape(1, *world.input).requires_grad_()
     steps = [value for tag, value in sorted((t, v) for t, v in given.items() if t[0] == "step")]
     if steps:
         return torch.stack([step[:, 0] for step in steps]).unsqueeze(0)
@@ -210,6 +222,9 @@ def _parameter(found: dict[str, nn.Module], path: str, weight: Any) -> tuple[Ten
 
 def _fill(found: dict[str, nn.Module], given: dict[Any, Tensor]) -> None:
     for tag, value in given.items():
+        if tag[0] == "kernel":
+            with torch.no_grad():
+                dict(found[tag[1]].named_parameters())["weight"].copy_(value)
         if tag[0] != "weight":
             continue
         leaf, _ = _parameter(found, tag[1], tag[2])
@@ -287,6 +302,8 @@ def _operations(world: StackRun, path: str) -> int:
     x = torch.zeros(1, *world.input, dtype=torch.int64 if words else torch.float64)
     counted: dict[str, int] = {}
     nodes = [_on(node, "cpu") for node in nodes]
+    for module in modules(nodes).values():
+        module.eval()
     _count_run(nodes, x, counted)
     return sum(v for k, v in counted.items() if not path or k == path or k.startswith(f"{path}."))
 

@@ -79,6 +79,8 @@ def _edges(given: Any, k: int, left: list[Unit], right: list[Unit], sizes: list[
     nested = (given.values or {}).get(f"W{k + 1}")
     few = sizes[k] * sizes[k + 1] <= MOST_LABELS and nested is not None
     weights = as_matrix(nested) if few else None
+    if weights is not None and given.network.convention == "row":
+        weights = weights.T  # a column for each unit there
     edges = []
     for i, source in enumerate(left):
         for j, target in enumerate(right):
@@ -87,3 +89,46 @@ def _edges(given: Any, k: int, left: list[Unit], right: list[Unit], sizes: list[
             weight = Numeral(weights[j, i]) if weights is not None else None
             edges.append(Edge((source.x, source.y), (target.x, target.y), weight))
     return edges
+
+
+@dataclass(frozen=True)
+class Box:
+    """A layer in a chain of boxes: its place in the grid, its name, and the size that leaves it."""
+
+    row: int
+    column: int
+    name: str
+    size: tuple[Any, ...]
+    loops: bool = False
+    adds: bool = False
+
+
+@dataclass(frozen=True)
+class ChainFigure:
+    """Layers one after another, in rows of a few boxes; `loops` marks what is carried from step to step, `adds` what the
+    input is added to."""
+
+    boxes: tuple[Box, ...]
+
+
+IN_A_ROW = 5
+MOST_BOXES = 20
+
+
+def chain_figure(given: Any) -> ChainFigure | None:
+    """The drawing of any stack of layers that fit; None where they do not, or are too many."""
+    shape = given.network.input if isinstance(given.network.input, tuple) else (given.network.input,)
+    boxes = [Box(0, 0, "input", shape)]
+    for layer in given.network.layers:
+        try:
+            shape = layer.out(shape)
+        except ValueError:
+            return None
+        name = layer.name.replace("_", " ")
+        activation = getattr(layer, "activation", None)
+        if activation is not None and activation.name != "identity":
+            name = activation.name if name == "activate" else f"{name}, {activation.name}"
+        k = len(boxes)
+        recurrent = layer.call == "recurrent"
+        boxes.append(Box(k // IN_A_ROW, k % IN_A_ROW, name, shape, recurrent, layer.torch == "residual"))
+    return ChainFigure(tuple(boxes)) if len(boxes) <= MOST_BOXES else None

@@ -14,7 +14,7 @@ from derive.algebra.nodes import Numeral
 from derive.algebra.notation import latex, relation_between, signed_terms
 from derive.algebra.numbers import as_matrix
 from derive.derivation import HasShape, Reason
-from derive.document.figures import NetworkFigure, network_figure
+from derive.document.figures import ChainFigure, NetworkFigure, chain_figure, network_figure
 from derive.document.outline import Chain, Document, Failed, Line, ProblemBlock, RefutedAnswer, SizeTable, sides_of
 from derive.document.templates import Tex, environment, escaped, template_text
 from derive.errors import FormulaError
@@ -100,7 +100,7 @@ def _problem_view(block: ProblemBlock) -> View:
     return view(
         title=escaped(problem.title), source=escaped(problem.source), marker=Tex(re.sub(r"[^\w./-]", "?", problem.path)),
         statement=prose(problem.statement, given.symbols), note=prose(problem.note, given.symbols),
-        figure=tikz(network_figure(given)) if given.network is not None and _drawable(given) else None,
+        figure=_figure(given),
         given=_given(given), key=[_block(b) for b in block.key],
         parts=[
             view(
@@ -113,6 +113,38 @@ def _problem_view(block: ProblemBlock) -> View:
             for part in block.parts
         ],
     )  # fmt: skip
+
+
+def _figure(given: Any) -> Tex | None:
+    """The drawing of the network: its units where it is dense, else a chain of boxes."""
+    if given.network is None:
+        return None
+    if _drawable(given):
+        return tikz(network_figure(given))
+    chain = chain_figure(given)
+    return None if chain is None else boxes_tikz(chain)
+
+
+def boxes_tikz(figure: ChainFigure) -> Tex:
+    """A chain of boxes in TikZ, with the size that leaves each."""
+    lines = [r"\begin{tikzpicture}[x=1cm,y=1cm]"]
+    for k, box in enumerate(figure.boxes):
+        at = _at(3.1 * box.column, -1.9 * box.row)
+        size = r" \times ".join(map(str, box.size))
+        lines.append(
+            rf"\node[draw=ink,fill=unit,rounded corners=1.5pt,line width=0.5pt,minimum width=20mm,minimum height=8mm,"
+            rf"align=center,inner sep=2pt,font=\scriptsize] (b{k}) at {at} {{{escaped(box.name)}\\{{\color{{quiet}}${size}$}}}};"
+        )
+        if box.loops:
+            lines.append(rf"\draw[->,ink,line width=0.5pt] (b{k}.70) to[out=70,in=110,looseness=4] (b{k}.110);")
+        if box.adds:
+            lines.append(rf"\draw[->,ink,line width=0.5pt] (b{k}.west) to[out=60,in=120,looseness=1.6] (b{k}.east);")
+        if k and box.column:
+            lines.append(rf"\draw[->,hair!60!black,line width=0.5pt] (b{k - 1}) -- (b{k});")
+        elif k:
+            lines.append(rf"\draw[->,hair!60!black,line width=0.5pt] (b{k - 1}.south) -- ++(0,-0.35) -| (b{k}.north);")
+    lines.append(r"\end{tikzpicture}")
+    return Tex("\n".join(lines))
 
 
 def _drawable(given: Any) -> bool:

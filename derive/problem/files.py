@@ -61,6 +61,7 @@ class GivenFile(_File):
     )
     define: dict[str, Any] = Field(default={}, description="named quantities, as formulas in NumPy's notation")
     network: NetworkFile | None = Field(default=None, description="a network")
+    networks: dict[str, NetworkFile] = Field(default={}, description="named networks, to be compared")
     loss: Any = Field(default=None, description="a loss")
     targets: Numbers = Field(default=None, description="the targets of a minibatch")
     outputs: Numbers = Field(default=None, description="the network's outputs for a minibatch")

@@ -38,6 +38,7 @@ class Given:
     symbols: Mapping[str, Any] = field(default_factory=dict)
     define: tuple[tuple[Any, Any], ...] = ()
     network: Network | None = None
+    networks: Mapping[str, Network] = field(default_factory=dict)
     loss: Any = None
     targets: Any = None
     outputs: Any = None

@@ -141,9 +141,8 @@ class _Reader:
         given = file.given
         domains = self.declare(given.symbols)
         define = self.define(given.define)
-        network = given.network and Network(
-            given.network.input, self.layers(given.network.layers), given.network.convention or "", given.network.batch
-        )
+        network = given.network and self.network(given.network, ("given", "network"))
+        networks = {name: self.network(file, ("given", "networks", name)) for name, file in given.networks.items()}
         gradient = given.gradient and GradientProcess(
             given.gradient.mean, given.gradient.second_moment, given.gradient.stationary
         )
@@ -156,6 +155,7 @@ class _Reader:
             symbols=dict(self.symbols),
             define=define,
             network=network,
+            networks=networks,
             loss=named("loss", vocabulary.losses, given.loss, "given", "loss"),
             optimizer=named("optimizer", vocabulary.optimisers, given.optimizer, "given", "optimizer"),
             layer=named("layer", vocabulary.layers, given.layer, "given", "layer"),
@@ -167,6 +167,9 @@ class _Reader:
                 for key in ("targets", "outputs", "probabilities", "logits", "gradients", "start", "input")
             },
         )
+
+    def network(self, file: Any, path: tuple[Any, ...]) -> Network:
+        return Network(file.input, self.layers(file.layers, (*path, "layers")), file.convention or "", file.batch)
 
     def layers(self, entries: list[Any], path: tuple[Any, ...] = ("given", "network", "layers")) -> tuple[Any, ...]:
         """The layers of a list, and of the lists inside of blocks."""

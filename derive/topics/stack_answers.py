@@ -97,6 +97,7 @@ def shape_answer(name: str, world: Any, row: tuple[Any, ...]) -> Answer:
 def forward_derivation(stack: Stack) -> Derivation:
     """The equations of each layer; with numbers where they are given."""
     sections = []
+    _ = stack.run  # so that the layers inside of blocks have told theirs
     words = {symbol: place.layer.in_words for place, step in stack.inner for symbol, _ in step.made}
     for place, step in stack.run:
         work = Work(mark_of(place), stack.world)
@@ -211,6 +212,8 @@ def backward_sections(stack: Stack, objective: Objective) -> list[Section]:
     sections: dict[str, Work] = {"Loss": Work("Loss", objective.world)}
     for place, _ in reversed(stack.run):
         sections[mark_of(place)] = Work(mark_of(place), objective.world)
+    held = {symbol for symbol, _ in stack.world.observed}
+    in_torch = replace(stack.world, definitions=tuple((s, e) for s, e in objective.named if s not in held))
     for symbol in order:
         work = sections[owners.get(symbol, "Loss")]
         why, about = reason_for(objective, symbol)
@@ -219,7 +222,7 @@ def backward_sections(stack: Stack, objective: Objective) -> list[Section]:
         is_weight = symbol in objective.leaves
         if raw is not None and len(text(value)) > LONGEST:  # by the derivatives of the quantities above
             sides = [objective.short(raw)]
-        work.world = stack.world if is_weight else objective.world
+        work.world = in_torch if is_weight else objective.world
         if is_weight and any(_inside(side, stack) for side in sides):
             sides = sides[-1:]
         if is_weight and _inside(sides[-1], stack):

@@ -13,8 +13,10 @@ from derive.algebra.numbers import exact, numeral
 from derive.catalogue.optimisers.base import hyper, hyper_values
 from derive.derivation import Answer, Derivation, Equal, Section, Work, rule
 from derive.errors import GivenError
+from derive.problem.types import Size
 from derive.topics.moments import at_time, hyper_tags, names_at, optimiser_of, t
 from derive.topics.registry import questions
+from derive.topics.training import network_update
 from derive.worlds import OptimiserRun
 
 LINE = rule("line of the optimiser", "the optimiser's rule")
@@ -25,10 +27,15 @@ COMPUTE = rule("compute the step", "compute")
 @questions("update")
 @dataclass(frozen=True)
 class Update:
-    """The parameter and the optimiser's states after each of the given gradients."""
+    """The parameter and the optimiser's states after each of the given gradients; for a network with numbers, its weights
+    after `steps` steps on its own gradients."""
+
+    steps: Size = 1
 
     def derive(self, given: Any) -> Derivation:
         optimiser = optimiser_of(given)
+        if given.network is not None:
+            return network_update(given, self.steps)
         if given.gradients is None or given.start is None:
             raise GivenError(
                 "'gradients' (one for each step) and 'start' (the parameter before) are needed", ("given",)
