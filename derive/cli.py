@@ -79,6 +79,27 @@ def build(
 
 
 @app.command()
+def run(
+    paths: Paths = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="the folder for programs and results")] = Path("out"),
+    data: Annotated[Path | None, typer.Option(help="the folder of the data sets' original files")] = None,
+    device: Annotated[str, typer.Option(help="auto (the fastest that is there), cpu, cuda, mps or xpu")] = "auto",
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="runs at the same time")] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="one epoch on a few examples")] = False,
+    notebook: Annotated[bool, typer.Option("--notebook", help="also execute the first program as a notebook")] = False,
+    again: Annotated[bool, typer.Option("--again", help="run also what has results already")] = False,
+) -> None:
+    """Run the coding tasks: programs in plain PyTorch, their results kept for 'derive build'."""
+    from derive.session import run_tasks
+
+    with _progress() as progress:
+        outcome = run_tasks(_paths(paths), out, progress, data, device, quick, jobs, notebook, again)
+    if not outcome.problems:
+        _stop("no coding task here: no problem has a 'task'", WRONG_INPUT)
+    sys.exit(WRONG_INPUT if outcome.faults else FAILED if outcome.broken else HELD)
+
+
+@app.command()
 def check(paths: Paths = None, jobs: Jobs = 0, seed: Seed = 0) -> None:
     """Verify every claim, without making a document."""
     from derive.session import check_sheets

@@ -24,6 +24,7 @@ class Result:
     problem: Problem
     solution: Solution
     report: Report
+    task: Any = None  # what a coding task's runs came to
 
 
 def vocabulary() -> Vocabulary:

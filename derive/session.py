@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from derive.document.engine import TexError
-from derive.errors import DeriveError, Fault, InputError
+from derive.errors import DeriveError, Fault, GivenError, InputError
 from derive.pipeline import Result, publish, read, render, work_out
 from derive.problem.model import Sheet
 from derive.workers import work_out_all
@@ -69,6 +69,9 @@ def build_sheets(
     manifest: list[dict[str, Any]] = []
 
     def print_sheet(sheet: Sheet, results: list[Result]) -> Any:
+        results = [
+            replace(r, task=task_report(r.problem, out)) if r.problem.task and not problems_only else r for r in results
+        ]
         name = f"{sheet.id}-problems" if problems_only else sheet.id
         return publish(render(sheet, results, problems_only, templates), name, out, engine)
 
@@ -87,6 +90,53 @@ def build_sheets(
     _each_sheet(sheets, outcome, progress, jobs, seed, finish)
     data = {"format": FORMAT, "seed": seed, "sheets": manifest}
     write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", out / "manifest.json")
+    return outcome
+
+
+def task_report(problem: Any, out: Path, data: Path | None = None) -> Any:
+    """What is known of a task's runs: its program, and the results of earlier runs of exactly these programs."""
+    from derive.tasks.report import report_of
+    from derive.tasks.runner import Finished, cached, plan
+
+    planned = plan(problem, data)
+    known = [(one, cached(one, out)) for one in planned]
+    finished = [Finished(one, results) for one, results in known]
+    if all(results is None for _, results in known):
+        return replace(report_of(finished, ()), sentences=(), rows=(), charts=())
+    return report_of([one for one in finished if one.results], problem.task.report)
+
+
+def run_tasks(
+    paths: list[Path], out: Path, progress: Progress, data: Path | None, device: str, quick: bool, jobs: int,
+    notebooks: bool, force: bool,
+) -> Outcome:  # fmt: skip
+    """Every coding task below the paths: programs written and run, notebooks executed; what went wrong is in the outcome."""
+    from derive.tasks.report import report_of
+    from derive.tasks.runner import execute_notebook, plan, run_all
+
+    outcome = Outcome()
+    for sheet in read(paths):
+        for problem in [p for p in sheet.problems if p.task]:
+            outcome.problems += 1
+            try:
+                planned = plan(problem, data, quick)
+            except GivenError as error:
+                outcome.faults.append(problem.fault(error))
+                progress.complain(str(outcome.faults[-1]))
+                continue
+            progress.say(f"{sheet.id}/{problem.id}: {len(planned)} run{'s' * (len(planned) > 1)}")
+            finished = run_all(planned, out, progress.say, device, jobs, force)
+            for one in finished:
+                if one.results is None:
+                    outcome.broken.append(f"{problem.path}: {one.planned.file}: {one.error}")
+                    progress.complain(outcome.broken[-1])
+            report = report_of(finished, problem.task.report)
+            for line in report.sentences:
+                progress.say(f"  {line}")
+            for row in (report.columns, *report.rows):
+                progress.say("  " + "  ".join(f"{cell:>14}" if k else f"{cell:24}" for k, cell in enumerate(row)))
+            if notebooks:
+                progress.say(f"wrote {execute_notebook(planned[0], problem.title, out, device)}")
     return outcome
 
 

@@ -14,6 +14,7 @@ from derive.algebra.nodes import Numeral
 from derive.algebra.notation import latex, relation_between, signed_terms
 from derive.algebra.numbers import as_matrix
 from derive.derivation import HasShape, Reason
+from derive.document.charts import chart_tikz
 from derive.document.figures import ChainFigure, NetworkFigure, chain_figure, network_figure
 from derive.document.outline import Chain, Document, Failed, Line, ProblemBlock, RefutedAnswer, SizeTable, sides_of
 from derive.document.templates import Tex, environment, escaped, template_text
@@ -100,7 +101,7 @@ def _problem_view(block: ProblemBlock) -> View:
     return view(
         title=escaped(problem.title), source=escaped(problem.source), marker=Tex(re.sub(r"[^\w./-]", "?", problem.path)),
         statement=prose(problem.statement, given.symbols), note=prose(problem.note, given.symbols),
-        figure=_figure(given),
+        figure=_figure(given), task=_task(block.task),
         given=_given(given), key=[_block(b) for b in block.key],
         parts=[
             view(
@@ -113,6 +114,31 @@ def _problem_view(block: ProblemBlock) -> View:
             for part in block.parts
         ],
     )  # fmt: skip
+
+
+def _task(report: Any) -> View | None:
+    """A coding task: its program, and what its runs came to where they were run."""
+    if report is None:
+        return None
+    header = " & ".join(rf"\color{{quiet}}{escaped(column)}" for column in report.columns)
+    rows = [" & ".join(escaped(cell) for cell in row) + r" \\" for row in report.rows]
+    confusion = [" & ".join(map(str, row)) + r" \\" for row in report.confusion]
+    return view(
+        program=Tex(listing(report.program)), files=escaped(", ".join(report.files)), header=Tex(header),
+        align="l" + "r" * (len(report.columns) - 1), rows=[Tex(row) for row in rows],
+        charts=[chart_tikz(chart) for chart in report.charts], sentences=[escaped(s) for s in report.sentences],
+        confusion=[Tex(row) for row in confusion], classes=len(report.confusion),
+    )  # fmt: skip
+
+
+def listing(program: str) -> str:
+    """A program's lines, typeset as they stand; nothing in them can end the listing or call TeX."""
+    lines = []
+    for line in program.rstrip().splitlines():
+        indent = len(line) - len(line.lstrip(" "))
+        body = "".join(r"\ " if c == " " else escaped(c) for c in line.lstrip(" "))
+        lines.append(rf"\dvcode{{{indent}}}{{{body}}}")
+    return "\n".join(lines)
 
 
 def _figure(given: Any) -> Tex | None:

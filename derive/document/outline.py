@@ -100,6 +100,7 @@ class ProblemBlock:
     parts: tuple[Part, ...]
     key: tuple[Block, ...]
     checks: tuple[CheckRow, ...]
+    task: Any = None
 
 
 @dataclass(frozen=True)
@@ -117,18 +118,20 @@ def compose(sheet: Sheet, results: Iterable[Any], problems_only: bool = False) -
         verdicts = result.report.verdicts
         total += len(verdicts)
         passed += sum(verdict.passed for verdict in verdicts.values())
-        blocks.append(_problem(result.problem, result.solution, result.report, problems_only))
+        blocks.append(
+            _problem(result.problem, result.solution, result.report, problems_only, getattr(result, "task", None))
+        )
     return Document(sheet, tuple(blocks), problems_only, (passed, total))
 
 
-def _problem(problem: Problem, solution: Any, report: Report, problems_only: bool) -> ProblemBlock:
+def _problem(problem: Problem, solution: Any, report: Report, problems_only: bool, task: Any) -> ProblemBlock:
     if problems_only:
         return ProblemBlock(problem, (), (), ())
     parts = tuple(
         _part(str(p), derivation, report) for p, derivation in enumerate(solution.derivations, 1) if derivation.sections
     )
     key = tuple(_blocks([(key, step) for key, step in solution.key], report))
-    return ProblemBlock(problem, parts, key, tuple(_check_rows(report)))
+    return ProblemBlock(problem, parts, key, tuple(_check_rows(report)), task)
 
 
 def _part(number: str, derivation: Derivation, report: Report) -> Part:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from derive.problem.declarations import EXAMPLES
+from derive.problem.task import TaskFile
 from derive.problem.types import Exact, Numbers, Size, Sizes
 
 
@@ -92,9 +93,16 @@ class ProblemFile(_File):
     statement: Text = Field(default="", description="the question in words; `formulas` stand in backticks")
     note: Text = Field(default="", description="a remark to the reader")
     given: GivenFile = Field(default_factory=GivenFile)
-    ask: list[Any] = Field(min_length=1, max_length=100, description="the questions, in order")
+    ask: list[Any] = Field(default=[], max_length=100, description="the questions, in order")
+    task: TaskFile | None = Field(default=None, description="a coding task")
     expect: Any = Field(default=None, description="the author's own answers, checked like everything else")
     disputed: list[DisputedFile] = Field(default=[], description="wrong answers that the solution refutes")
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> ProblemFile:
+        if not self.ask and self.task is None:
+            raise ValueError("'ask' needs a question at least, or the problem a 'task'")
+        return self
 
 
 class SheetFile(_File):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from derive.errors import Fault, GivenError
+from derive.problem.task import Task
 from derive.problem.yaml_places import Located
 
 
@@ -89,6 +90,7 @@ class Problem:
     note: str = ""
     expect: tuple[Expectation, ...] = ()
     disputed: tuple[Disputed, ...] = ()
+    task: Task | None = None
     located: Located | None = field(default=None, compare=False, repr=False)
 
     def fault(self, error: GivenError) -> Fault:
