@@ -103,7 +103,8 @@ def task_report(problem: Any, out: Path, data: Path | None = None) -> Any:
     finished = [Finished(one, results) for one, results in known]
     if all(results is None for _, results in known):
         return replace(report_of(finished, ()), sentences=(), rows=(), charts=())
-    return report_of([one for one in finished if one.results], problem.task.report)
+    asked: tuple[str, ...] = problem.task.report
+    return report_of([one for one in finished if one.results], asked)
 
 
 def run_tasks(
@@ -130,7 +131,7 @@ def run_tasks(
                 if one.results is None:
                     outcome.broken.append(f"{problem.path}: {one.planned.file}: {one.error}")
                     progress.complain(outcome.broken[-1])
-            report = report_of(finished, problem.task.report)
+            report = report_of(finished, problem.task.report if problem.task else ())
             for line in report.sentences:
                 progress.say(f"  {line}")
             for row in (report.columns, *report.rows):

@@ -1,6 +1,5 @@
 """Every observer and every checker, by name; importing this file registers them."""
 
-from derive.checks import evaluate_arrays as evaluate_arrays
 from derive.checks import formulas as formulas
 from derive.checks import layer_run as layer_run
 from derive.checks import limits as limits

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +46,7 @@ DATA_SETS = {
 }
 
 FOLDERS = {
-    "fashion_mnist": ("/usr/share/dataset-fashion-mnist", "FashionMNIST/raw", "fashion-mnist"),
+    "fashion_mnist": ("/usr/share/datasets/fashion-mnist", "FashionMNIST/raw", "fashion-mnist"),
     "mnist": ("MNIST/raw", "mnist"),
     "cifar10": ("cifar-10-batches-py",),
 }
@@ -55,9 +57,21 @@ def found_in(data: DataSet, folder: Path | None) -> Path | None:
     bases = [folder] if folder else [Path("data")]
     places = [*bases, *(base / name for base in bases for name in FOLDERS.get(data.name, ()))]
     for place in places:
-        if all((place / file).exists() or (place / f"{file}.gz").exists() for file in data.files):
+        if not all((place / file).exists() or (place / f"{file}.gz").exists() for file in data.files):
+            continue
+        if data.name != "mnist" or not is_fashion(place):
             return place
     return None
+
+
+FASHION_LABELS = "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+
+
+def is_fashion(folder: Path) -> bool:
+    """Whether a folder of files in MNIST's format holds Fashion-MNIST, whose files have the same names."""
+    plain = folder / IDX_FILES[3]
+    data = plain.read_bytes() if plain.exists() else gzip.decompress((folder / f"{IDX_FILES[3]}.gz").read_bytes())
+    return hashlib.sha256(data).hexdigest() == FASHION_LABELS
 
 
 def is_there(data: DataSet, folder: Path | None) -> bool:
@@ -90,8 +104,8 @@ def load_data(folder):
         sets = [{vision}(folder, train=train, download=True) for train in (True, False)]
         images, labels = [s.data for s in sets], [s.targets for s in sets]
     else:
-        images = [read_idx(folder, f"{{part}}-images-idx3-ubyte") for part in ("train", "t10k")]
-        labels = [read_idx(folder, f"{{part}}-labels-idx1-ubyte").long() for part in ("train", "t10k")]
+        images = [read_idx(folder, f"{part}-images-idx3-ubyte") for part in ("train", "t10k")]
+        labels = [read_idx(folder, f"{part}-labels-idx1-ubyte").long() for part in ("train", "t10k")]
     train, test = (image.unsqueeze(1).float() / 255 for image in images)
 {finish}    return train, labels[0], test, labels[1]'''
 
@@ -101,7 +115,7 @@ CIFAR = '''class ArraysOnly(pickle.Unpickler):
     def find_class(self, module, name):
         if module.startswith("numpy") and name in ("_reconstruct", "ndarray", "dtype", "_frombuffer"):
             return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"{{module}}.{{name}} does not belong into a data set")
+        raise pickle.UnpicklingError(f"{module}.{name} does not belong into a data set")
 
 
 def read_batch(path):
@@ -118,7 +132,7 @@ def load_data(folder):
 
         {vision}(folder, download=True)
         folder = folder / "cifar-10-batches-py"
-    batches = [read_batch(folder / f"data_batch_{{k}}") for k in range(1, 6)]
+    batches = [read_batch(folder / f"data_batch_{k}") for k in range(1, 6)]
     test, test_labels = read_batch(folder / "test_batch")
     train, test = torch.cat([images for images, _ in batches]).float() / 255, test.float() / 255
     labels = [torch.cat([classes for _, classes in batches]), test_labels]
@@ -183,13 +197,20 @@ def finishing(settings: dict[str, object]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def filled(lines: str, **parts: str) -> str:
+    """Lines of a program with their parts put in; other braces are the program's own."""
+    for name, part in parts.items():
+        lines = lines.replace(f"{{{name}}}", part)
+    return lines
+
+
 def data_code(data: DataSet, settings: dict[str, object]) -> tuple[str, list[str]]:
     """The lines that load the data, and the imports that they need."""
     finish = finishing(settings)
     if data.kind == "idx":
-        return IDX.format(vision=data.torchvision, finish=finish), ["import gzip"]
+        return filled(IDX, vision=data.torchvision, finish=finish), ["import gzip"]
     if data.kind == "cifar":
-        return CIFAR.format(vision=data.torchvision, finish=finish), ["import pickle"]
+        return filled(CIFAR, vision=data.torchvision, finish=finish), ["import pickle"]
     if data.kind == "digits":
-        return DIGITS.format(finish=finish), []
-    return POINTS_CODE.format(title=data.title.capitalize(), points=POINTS[data.name], finish=finish), ["import math"]
+        return filled(DIGITS, finish=finish), []
+    return filled(POINTS_CODE, title=data.title.capitalize(), points=POINTS[data.name], finish=finish), ["import math"]

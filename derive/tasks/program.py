@@ -34,6 +34,7 @@ INIT = {
         ["nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')"], "nn.init.zeros_(layer.bias)",
     ),
 }  # fmt: skip
+STANDARD = ("import argparse", "import json", "import os", "import time")
 LOSSES = {
     "cross_entropy": "nn.CrossEntropyLoss()", "mse": "nn.MSELoss()", "mae": "nn.L1Loss()", "huber": "nn.HuberLoss()",
     "binary_cross_entropy_with_logits": "nn.BCEWithLogitsLoss()",
@@ -132,7 +133,7 @@ def program(run: Run, title: str, file: str, data_name: str = "") -> str:
         raise GivenError("an order by class needs classes", ("task", "order"))
     text = environment().get_template("program.py.j2").render(
         title=title, file=file, seed=run.seed, batch_size=run.batch_size, epochs=run.epochs, patience=run.patience,
-        imports=sorted(imports), data_code=code, layers=[layer_code(*pair) for pair in layers],
+        imports=sorted({*imports, *STANDARD}), data_code=code, layers=[layer_code(*pair) for pair in layers],
         ends_in="one number for each class" if data.classes else "the prediction",
         summary="\n".join(textwrap.wrap(summary(run, data), 100)), init_words=words, init_code=init_code, bias_code=bias_code,
         loss_code=LOSSES[loss], optimiser_code=optimiser_code(run.optimizer), order_code=order, classes=data.classes,
