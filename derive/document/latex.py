@@ -48,7 +48,7 @@ def sheet_latex(document: Document, templates: Path | None = None) -> str:
 
     sheet = document.sheet
     problems = [_problem_view(block) for block in document.problems]
-    checks = [] if document.problems_only else [_checks_view(k, block) for k, block in enumerate(document.problems, 1)]
+    checks = [_checks_view(k, block) for k, block in enumerate(document.problems, 1) if block.checks]
     body = environment(templates).get_template("sheet.tex.j2").render(
         sheet=view(
             title=escaped(sheet.title), course=escaped(sheet.course), subtitle=_subtitle(document), note=prose(sheet.note, {}),
@@ -136,7 +136,7 @@ def listing(program: str) -> str:
     lines = []
     for line in program.rstrip().splitlines():
         indent = len(line) - len(line.lstrip(" "))
-        body = "".join(r"\ " if c == " " else escaped(c) for c in line.lstrip(" "))
+        body = "".join({" ": r"\ ", "-": "{-}"}.get(c) or escaped(c) for c in line.lstrip(" "))
         lines.append(rf"\dvcode{{{indent}}}{{{body}}}")
     return "\n".join(lines)
 

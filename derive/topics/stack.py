@@ -336,7 +336,7 @@ class Stack:
             observed += [(symbol, ("step", t)) for t, symbol in enumerate(self.steps)]
         else:
             observed.append((self.x, ("input",)))
-        if isinstance(self.batch, Symbol):
+        if self.row and isinstance(self.batch, Symbol):
             observed.append((self.batch, ("batch",)))
         outputs = {}
         for place, step in [*self.run, *self.inner]:
