@@ -128,7 +128,8 @@ class StackRun(World):
 
     `layers` are the catalogue's, blocks included; `input` is the shape of one example; `convention` says whether examples
     are rows or one is a column; `batch` is the number of rows, a size symbol where it is free. `values` fixes symbols to
-    exact arrays; the rest is random. `optimiser` with `steps` updates the weights. Tags: ('input',), ('step', t),
+    exact arrays; the rest is random. `optimiser` with `steps` updates the weights; `penalty` is
+    ('l1' or 'l2', rate) on all weights. Tags: ('input',), ('step', t),
     ('target',), ('batch',), ('weight', PATH, WEIGHT), ('after', k, PATH, WEIGHT) for k updates, ('output', PATH),
     ('mask', PATH), ('loss',), ('count', PATH, KIND), ('operations', PATH), ('receptive', PATH), with PATH places in the
     stack joined by dots, '' for all of it. `definitions` are evaluated on top, in order.
@@ -144,3 +145,4 @@ class StackRun(World):
     definitions: tuple[tuple[Any, Any], ...] = ()
     optimiser: Any = None
     steps: int = 0
+    penalty: tuple[tuple[str, Any], ...] = ()

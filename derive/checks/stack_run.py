@@ -155,7 +155,7 @@ def observe_stack(world: StackRun, generator: torch.Generator) -> Bindings:
         target = _target(world, out, generator) if y is None else _as_rows(y, world).reshape(out.shape)
         bindings.values[tags["target",]] = shown(target, world)
         if world.loss is not None and ("loss",) in tags:
-            bindings.values[tags["loss",]] = _loss(world, out, target)
+            bindings.values[tags["loss",]] = _loss(world, out, target, found)
     if world.optimiser is not None:
         _updates(world, tags, nodes, found, x, bindings)
     _counted(world, tags, nodes, bindings)
@@ -241,12 +241,18 @@ def _target(world: StackRun, out: Tensor, generator: torch.Generator) -> Tensor:
     return (raw > 0.5).to(torch.float64) if after else raw
 
 
-def _loss(world: StackRun, out: Tensor, target: Tensor) -> Tensor:
+def _loss(world: StackRun, out: Tensor, target: Tensor, found: dict[str, nn.Module]) -> Tensor:
     if out.ndim == 3:  # the positions of one example are rows
         out, target = out[0], target.reshape(out.shape)[0]
-    return loss_by_torch(
-        world.loss, out, target, world.loss.reduction, "probabilities" if world.loss.after else "outputs"
-    )
+    kind_of = "probabilities" if world.loss.after else "outputs"
+    loss = loss_by_torch(world.loss, out, target, world.loss.reduction, kind_of)
+    for kind, rate in world.penalty:
+        for module in found.values():
+            for name, parameter in module.named_parameters():
+                if not name.rpartition(".")[2].startswith("bias"):
+                    size = parameter.abs() if kind == "l1" else parameter**2
+                    loss = loss + float(rate) * size.sum()
+    return loss
 
 
 def _updates(
@@ -260,7 +266,7 @@ def _updates(
     for k in range(1, world.steps + 1):
         optimiser.zero_grad()
         out = run(copies, x.detach(), {})
-        _loss(world, out, target.reshape(out.shape)).backward()
+        _loss(world, out, target.reshape(out.shape), there).backward()
         optimiser.step()
         for tag, symbol in tags.items():
             if tag[0] == "after" and tag[1] == k:

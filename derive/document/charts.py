@@ -31,9 +31,8 @@ def chart_tikz(chart: Any) -> Tex:
     tick = step * -(-low // step)
     while tick <= high:
         y = HEIGHT * (tick - low) / (high - low)
-        lines.append(
-            rf"\draw[hair] (0,{y:.3f}) -- ({WIDTH},{y:.3f}) node[at start,left,text=quiet] {{${tick + 0.0 if abs(tick) > 1e-12 else 0:.4g}$}};"
-        )
+        shown = f"{tick if abs(tick) > 1e-12 else 0:.4g}"
+        lines.append(rf"\draw[hair] (0,{y:.3f}) -- ({WIDTH},{y:.3f}) node[at start,left,text=quiet] {{${shown}$}};")
         tick += step
     for k in sorted({0, longest // 2, longest - 1}):
         lines.append(rf"\node[below,text=quiet] at {at(k, low)} {{{k + 1}}};")

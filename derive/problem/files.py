@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from derive.problem.declarations import EXAMPLES
 from derive.problem.task import TaskFile
-from derive.problem.types import Exact, Numbers, Size, Sizes
+from derive.problem.types import Exact, Numbers, Positive, Size, Sizes
 
 
 def _text(value: Any) -> Any:
@@ -53,6 +53,15 @@ class GradientFile(_File):
     stationary: bool = Field(default=False, description="whether these do not change with time")
 
 
+class DrawFile(_File):
+    """Numbers that nobody has to think of: drawn from a range, with few decimals, the same for the same seed."""
+
+    seed: int = Field(default=0, ge=0)
+    low: Exact = Field(default=-2)
+    high: Exact = Field(default=2)
+    places: int = Field(default=1, ge=0, le=4, description="decimals")
+
+
 class GivenFile(_File):
     """Everything that a problem gives."""
 
@@ -74,6 +83,12 @@ class GivenFile(_File):
     start: Numbers = Field(default=None, description="the parameter before the first step")
     layer: Any = Field(default=None, description="one layer")
     input: Numbers = Field(default=None, description="a layer's input: its sizes, or its numbers")
+    penalty: dict[Literal["l1", "l2"], Positive] = Field(
+        default={},
+        description="added to a network's loss: l1 times the sum of |w|, l2 times the sum of w^2, over the weights",
+    )
+    draw: DrawFile | None = Field(default=None, description="draws the network's numbers that are not given")
+    values_from: Text = Field(default="", description="a YAML or JSON file beside this one with more values")
     values: dict[str, Numbers] = Field(default={}, description="numbers for a network's x, y, W1, b1, ...")
 
 
@@ -97,12 +112,6 @@ class ProblemFile(_File):
     task: TaskFile | None = Field(default=None, description="a coding task")
     expect: Any = Field(default=None, description="the author's own answers, checked like everything else")
     disputed: list[DisputedFile] = Field(default=[], description="wrong answers that the solution refutes")
-
-    @model_validator(mode="after")
-    def _asks_something(self) -> ProblemFile:
-        if not self.ask and self.task is None:
-            raise ValueError("'ask' needs a question at least, or the problem a 'task'")
-        return self
 
 
 class SheetFile(_File):

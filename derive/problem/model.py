@@ -33,6 +33,16 @@ class GradientProcess:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """How numbers are drawn: from a range, with so many decimals, by a seed."""
+
+    seed: int
+    low: Any
+    high: Any
+    places: int
+
+
+@dataclass(frozen=True)
 class Given:
     """Everything that a problem may give; what it does not give is None (or empty)."""
 
@@ -52,6 +62,8 @@ class Given:
     layer: Any = None
     input: Any = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    penalty: Mapping[str, Any] = field(default_factory=dict)
+    draw: Draw | None = None
     domains: tuple[tuple[Any, str], ...] = ()
 
 

@@ -19,9 +19,9 @@ from derive.algebra.nodes import Rounded, Softmax
 from derive.errors import Fault, FormulaError, InputError, did_you_mean, one_of
 from derive.problem.declarations import DECLARATIONS, EXAMPLES
 from derive.problem.files import ProblemFile, SheetFile
-from derive.problem.model import Disputed, Expectation, Given, GradientProcess, Network, Problem, Sheet
+from derive.problem.model import Disputed, Draw, Expectation, Given, GradientProcess, Network, Problem, Sheet
 from derive.problem.task import INITS, DataFile, Run, Task, UntilFlat, with_activation, with_dropout
-from derive.problem.types import IsEquation, IsFormula, IsLayers, IsSymbols, to_activation, to_exact
+from derive.problem.types import IsEquation, IsFormula, IsLayers, IsSymbols, to_activation, to_exact, to_nested
 from derive.problem.words import formula_fields, plain_message, resolve
 from derive.problem.yaml_places import Located, load
 
@@ -63,6 +63,11 @@ class _Reader:
 
     def problem(self) -> Problem:
         file = self.validated(ProblemFile)
+        if isinstance(self.located.data, dict) and "task" not in self.located.data and not _list(file, "ask"):
+            if "ask" not in self.located.data:
+                self.report((), "'ask' is missing")
+            elif self.located.data["ask"] == []:
+                self.report(("ask",), "an empty list; at least one entry is needed")
         given = self.given(file)
         ask = tuple(
             q for k, word in enumerate(_list(file, "ask")) if (q := self.question(word, ("ask", k))) is not None
@@ -165,12 +170,28 @@ class _Reader:
             layer=named("layer", vocabulary.layers, given.layer, "given", "layer"),
             gradient=gradient,
             domains=domains,
-            values=given.values,
+            values={**self.values_from(given.values_from), **given.values},
+            penalty=given.penalty,
+            draw=given.draw
+            and Draw(given.draw.seed, to_exact(given.draw.low), to_exact(given.draw.high), given.draw.places),
             **{
                 key: getattr(given, key)
                 for key in ("targets", "outputs", "probabilities", "logits", "gradients", "start", "input")
             },
         )
+
+    def values_from(self, name: str) -> dict[str, Any]:
+        """The numbers in a file beside the problem."""
+        if not name:
+            return {}
+        try:
+            data = load(self.path.parent / name).data
+            if not isinstance(data, dict):
+                raise ValueError("it holds no mapping of names to numbers")
+            return {str(key): to_nested(value) for key, value in data.items()}
+        except (InputError, ValueError) as fault:
+            self.report(("given", "values_from"), f"the values cannot be read: {fault}")
+            return {}
 
     def network(self, file: Any, path: tuple[Any, ...]) -> Network:
         return Network(file.input, self.layers(file.layers, (*path, "layers")), file.convention or "", file.batch)

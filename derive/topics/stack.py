@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from sympy import Expr, Integer, Mul, Symbol
+from sympy import Abs, Add, Expr, Integer, Mul, Rational, Symbol
 from sympy.matrices.expressions import OneMatrix
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
@@ -266,10 +266,19 @@ class Stack:
         return total / (examples if self.loss.on == "classes" else Mul(rows, columns))
 
     @cached_property
+    def penalties(self) -> Expr:
+        """What the weights (not the biases) add to the loss."""
+        bodies = {"l1": Abs(Slot(0)), "l2": Slot(0) ** 2}
+        used = {s for _, step in self.run for _, expr in step.made for s in expr.free_symbols}
+        weights = [s for _, w, s in self.weights() if s in used and not w.is_bias]
+        terms = [rate * Total(Map(bodies[kind], w)) for kind, rate in self.given.penalty.items() for w in weights]
+        return Add(*terms)
+
+    @cached_property
     def definitions(self) -> tuple[tuple[Any, Any], ...]:
         """The forward equations in order; the loss last, where there is one."""
         found = tuple(pair for _, step in self.run for pair in step.made)
-        return found if self.given.loss is None else (*found, (self.L, self.loss_expr))
+        return found if self.given.loss is None else (*found, (self.L, self.loss_expr + self.penalties))
 
     # weights
 
@@ -313,13 +322,35 @@ class Stack:
                     ("given", "values", name),
                 )
             found[symbol] = matrix if matrix.shape == shape else matrix.T
+        return {**self.drawn([s for s in known.values() if s not in found]), **found} if self.given.draw else found
+
+    def drawn(self, symbols: list[Any]) -> dict[Any, Any]:
+        """Numbers with few decimals for the symbols that have none, the same for the same seed."""
+        import random
+
+        draw = self.given.draw
+        chance, unit = random.Random(draw.seed), Rational(1, 10**draw.places)
+        low, high = int(draw.low / unit), int(draw.high / unit)
+        if low > high:
+            raise GivenError("'low' lies above 'high'", ("given", "draw"))
+        found = {}
+        for symbol in symbols:
+            rows, columns = (int(self.batch if not d.is_Integer else d) for d in symbol.shape)
+            if isinstance(symbol, OneHot):
+                places = [chance.randrange(columns) for _ in range(rows)]
+                found[symbol] = as_matrix(tuple(tuple(Integer(j == p) for j in range(columns)) for p in places))
+                continue
+            entries = [[unit * chance.randint(low, high) for _ in range(columns)] for _ in range(rows)]
+            found[symbol] = as_matrix(tuple(map(tuple, entries)))
         return found
 
     @property
     def has_numbers(self) -> bool:
         """Whether the forward pass can be computed."""
-        if not self.given.values:
+        if not (self.given.values or self.given.draw):
             return False
+        if self.given.draw and not self.batch.is_Integer and self.row and len(self.shape) == 1:
+            raise GivenError("say how many examples are drawn: network: {batch: 2, ...}", ("given", "network"))
         inputs = self.steps if len(self.shape) == 2 and not self.row else [self.x]
         missing = [s.name for s in (*inputs, *self.parameters) if s not in self.values]
         if missing:
@@ -353,7 +384,10 @@ class Stack:
             observed += [(self.y, ("target",)), (self.L, ("loss",))]
         definitions = tuple((s, e) for s, e in self.definitions if s not in outputs and s != self.L)
         batch = int(self.batch) if self.batch.is_Integer else None
-        return StackRun(self.layers, self.shape, self.convention, batch, loss, tuple(observed), (), definitions)
+        penalty = tuple((kind, rate) for kind, rate in self.given.penalty.items())
+        return StackRun(
+            self.layers, self.shape, self.convention, batch, loss, tuple(observed), (), definitions, penalty=penalty
+        )
 
     @cached_property
     def numeric_world(self) -> StackRun:

@@ -107,7 +107,7 @@ def forward_derivation(stack: Stack) -> Derivation:
         if work.steps:
             sections.append(work.section())
     if stack.given.loss is not None:
-        sections.append(Work("Loss", stack.world).equal(stack.L, stack.loss_expr, why=LOSS).section())
+        sections.append(Work("Loss", stack.world).equal(stack.L, stack.definitions[-1][1], why=LOSS).section())
     answers = [quantity_answer(stack.world, symbol, expr) for symbol, expr in stack.definitions]
     if stack.has_numbers:
         section, values = numeric_section(stack)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from derive.algebra.numbers import exact
 from derive.algebra.values import unfolded
-from derive.catalogue.layers.conv2d import Conv2d
+from derive.catalogue.layers.convolution import Conv2d
 from derive.catalogue.layers.pool import AvgPool2d, MaxPool2d
 from derive.catalogue.registry import losses, optimisers
 from derive.checks.judges import check
