@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sympy import Add, Basic, Expr, Indexed, IndexedBase, Integer, MatrixBase, Mul, Piecewise, Symbol, fraction
-from sympy.matrices.expressions import MatAdd, MatMul, Transpose
+from sympy.matrices.expressions import MatAdd, MatMul, OneMatrix, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 
 from derive.algebra import arrays, nodes
@@ -226,7 +226,7 @@ def has_only_indicators(body: Any) -> bool:
 
 def has_components(array: Any) -> bool:
     """Whether the entries of a matrix can be written with the entries of named matrices."""
-    if isinstance(array, MatrixSymbol):
+    if isinstance(array, MatrixSymbol | OneMatrix):
         return True
     if isinstance(array, nodes.Map | MatAdd):
         return all(has_components(arg) for arg in (array.arrays if isinstance(array, nodes.Map) else array.args))
@@ -246,6 +246,8 @@ def entry(array: Any, i: Any, j: Any) -> Expr:
         return Indexed(IndexedBase(array.name), i, j)
     if isinstance(array, Transpose):
         return entry(array.args[0], j, i)
+    if isinstance(array, OneMatrix):
+        return Integer(1)
     if isinstance(array, MatAdd):
         return Add(*[entry(arg, i, j) for arg in array.args])
     if isinstance(array, nodes.Map):
@@ -261,6 +263,8 @@ def component(array: Any, index: Any) -> Expr:
             if array.shape == (1, 1)
             else Indexed(IndexedBase(array.name), index)
         )
+    if isinstance(array, OneMatrix):
+        return Integer(1)
     if isinstance(array, MatAdd):
         return Add(*[component(arg, index) for arg in array.args])
     if isinstance(array, nodes.Map):

@@ -24,6 +24,7 @@ LAYER = rule("output of a layer", "{0}")
 ARRAY = rule("learned array", "learned")
 EQUATION = rule("equation of a layer", "{0}")
 LOSS = rule("loss of a batch", "the loss, over the examples")
+PART = rule("name of a part", "a name for the way back")
 INSERT = rule("insert numbers into a layer", "insert the numbers")
 COMPUTE = rule("compute a layer", "compute")
 COUNT = rule("count of a layer", "weights, then biases, from their sizes")
@@ -173,7 +174,7 @@ def objective_of(stack: Stack) -> Objective:
 def backward_derivation(stack: Stack) -> Derivation:
     """The derivative of every quantity, from the loss backwards, by the calculus engine; layer by layer."""
     objective = objective_of(stack)
-    sections = backward_sections(stack, objective)
+    sections = [*names_section(objective), *backward_sections(stack, objective)]
     world = stack.world
     values: dict[Any, Any] = {}
     if stack.has_numbers and stack.y in stack.values:
@@ -195,6 +196,14 @@ def gradient_claim(world: Any, stack: Stack, parameter: Any) -> Callable[[Any], 
         return IsGradient(world, stack.L, parameter, (matrix,))
 
     return claim
+
+
+def names_section(objective: Objective) -> list[Section]:
+    """The names that parts of the forward equations are given for the way back."""
+    work = Work("Names for parts of the forward pass", objective.world)
+    for symbol, expr in objective.made:
+        work.equal(symbol, expr, why=PART)
+    return [work.section()] if work.steps else []
 
 
 def backward_sections(stack: Stack, objective: Objective) -> list[Section]:
