@@ -102,6 +102,8 @@ def optimiser_code(optimiser: Any) -> str:
         value = float(getattr(optimiser, setting))
         settings[name] = (*settings.get(name, ()), value) if place else value
     parameters = inspect.signature(named(twin.name).__init__).parameters
+    if "fused" in parameters:
+        settings["fused"] = True  # one pass over the parameters for each step, not one an operation
     shown = [f"{k}={v!r}" for k, v in settings.items() if k == "lr" or parameters[k].default != v]
     return f"{twin.name}(model.parameters(), {', '.join(shown)})"
 
