@@ -146,3 +146,14 @@ class StackRun(World):
     optimiser: Any = None
     steps: int = 0
     penalty: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class DropoutRun(World):
+    """torch.nn.Dropout on many copies of one number while training; `p` is the probability of zero, None for a random one.
+
+    Tags: ('input',), ('probability',), ('output',), whose expectation (and that of its square) is sampled.
+    """
+
+    p: Any
+    observed: Observed
