@@ -129,7 +129,7 @@ class StackRun(World):
     `layers` are the catalogue's, blocks included; `input` is the shape of one example; `convention` says whether examples
     are rows or one is a column; `batch` is the number of rows, a size symbol where it is free. `values` fixes symbols to
     exact arrays; the rest is random. `optimiser` with `steps` updates the weights; `penalty` is
-    ('l1' or 'l2', rate) on all weights. Tags: ('input',), ('step', t),
+    ('l1' or 'l2', rate) on all weights; `plus` are further losses, each with its factor. Tags: ('input',), ('step', t),
     ('target',), ('batch',), ('weight', PATH, WEIGHT), ('after', k, PATH, WEIGHT) for k updates, ('output', PATH),
     ('mask', PATH), ('loss',), ('count', PATH, KIND), ('operations', PATH), ('receptive', PATH), with PATH places in the
     stack joined by dots, '' for all of it. `definitions` are evaluated on top, in order.
@@ -146,6 +146,7 @@ class StackRun(World):
     optimiser: Any = None
     steps: int = 0
     penalty: tuple[tuple[str, Any], ...] = ()
+    plus: tuple[tuple[Any, Any], ...] = ()
 
 
 @dataclass(frozen=True)

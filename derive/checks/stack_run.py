@@ -246,6 +246,8 @@ def _loss(world: StackRun, out: Tensor, target: Tensor, found: dict[str, nn.Modu
         out, target = out[0], target.reshape(out.shape)[0]
     kind_of = "probabilities" if world.loss.after else "outputs"
     loss = loss_by_torch(world.loss, out, target, world.loss.reduction, kind_of)
+    for other, factor in world.plus:
+        loss = loss + float(factor) * loss_by_torch(other, out, target, other.reduction, "outputs")
     for kind, rate in world.penalty:
         for module in found.values():
             for name, parameter in module.named_parameters():

@@ -83,6 +83,9 @@ class GivenFile(_File):
     start: Numbers = Field(default=None, description="the parameter before the first step")
     layer: Any = Field(default=None, description="one layer")
     input: Numbers = Field(default=None, description="a layer's input: its sizes, or its numbers")
+    plus: dict[str, Positive] = Field(
+        default={}, description="further losses of a network's output, each with its factor: {mae: 0.5}"
+    )
     penalty: dict[Literal["l1", "l2"], Positive] = Field(
         default={},
         description="added to a network's loss: l1 times the sum of |w|, l2 times the sum of w^2, over the weights",

@@ -63,6 +63,7 @@ class Given:
     input: Any = None
     values: Mapping[str, Any] = field(default_factory=dict)
     penalty: Mapping[str, Any] = field(default_factory=dict)
+    plus: tuple[tuple[Any, Any], ...] = ()
     draw: Draw | None = None
     domains: tuple[tuple[Any, str], ...] = ()
 

@@ -172,6 +172,11 @@ class _Reader:
             domains=domains,
             values={**self.values_from(given.values_from), **given.values},
             penalty=given.penalty,
+            plus=tuple(
+                (loss, factor)
+                for word, factor in given.plus.items()
+                if (loss := named("loss", vocabulary.losses, word, "given", "plus")) is not None
+            ),
             draw=given.draw
             and Draw(given.draw.seed, to_exact(given.draw.low), to_exact(given.draw.high), given.draw.places),
             **{

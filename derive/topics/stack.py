@@ -258,12 +258,21 @@ class Stack:
     @cached_property
     def loss_expr(self) -> Expr:
         """The loss of the batch, by its own formula and reduction."""
-        total = Total(Map(self.loss.term(Slot(0), Slot(1)), self.y, self.output))
-        if self.loss.reduction == "sum":
+        terms = [self.one_loss(self.loss)]
+        for loss, factor in self.given.plus:
+            if loss.after is None or loss.after or getattr(loss, "reduction", "mean") not in ("mean", "sum"):
+                raise GivenError(f"the loss '{loss.name}' cannot be added here", ("given", "plus"))
+            terms.append(factor * self.one_loss(loss))
+        return Add(*terms)
+
+    def one_loss(self, loss: Any) -> Expr:
+        """One loss of the batch."""
+        total = Total(Map(loss.term(Slot(0), Slot(1)), self.y, self.output))
+        if loss.reduction == "sum":
             return total
         rows, columns = self.output.shape
         examples = rows if self.row else columns
-        return total / (examples if self.loss.on == "classes" else Mul(rows, columns))
+        return total / (examples if loss.on == "classes" else Mul(rows, columns))
 
     @cached_property
     def penalties(self) -> Expr:
@@ -386,7 +395,16 @@ class Stack:
         batch = int(self.batch) if self.batch.is_Integer else None
         penalty = tuple((kind, rate) for kind, rate in self.given.penalty.items())
         return StackRun(
-            self.layers, self.shape, self.convention, batch, loss, tuple(observed), (), definitions, penalty=penalty
+            self.layers,
+            self.shape,
+            self.convention,
+            batch,
+            loss,
+            tuple(observed),
+            (),
+            definitions,
+            penalty=penalty,
+            plus=self.given.plus,
         )
 
     @cached_property

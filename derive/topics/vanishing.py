@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Integer, Le
+from sympy import Integer, Le, Mul, Rational, Symbol
 from sympy.matrices.expressions.matexpr import MatrixElement
 
+from derive.algebra.derivatives import local_derivative
 from derive.algebra.functions import TABLE
-from derive.algebra.nodes import Factors, Gradient, prime
+from derive.algebra.nodes import Factors, Gradient, Numeral, prime
 from derive.derivation import Derivation, Holds, Section, Work, rule
 from derive.errors import GivenError
 from derive.topics.network import Net, Unit, network_of
 from derive.topics.registry import questions
+from derive.worlds import Formulas
 
+LOCAL = rule("local derivative through depth", "the local derivative")
+AT_MOST = rule("at most so much", "so {0} passes on at most this share of an error, weights aside")
+DEPTH = rule(
+    "product through depth", "an error that goes back through {0} hidden layers keeps at most this share, weights aside"
+)
 OFF = rule("unit is off", "unit {0} of layer {1} is off: its pre-activation is not positive")
 FLAT = rule("flat branch", "so its activation is flat there")
 NO_ERROR = rule("no error passes", "and no error passes through it")
@@ -36,11 +43,47 @@ class Vanishing:
 
         net = network_of(given)
         _ = net.loss
+        if not given.values:
+            return Derivation("What is left of a gradient on its way back", tuple(depth_sections(net)))
         if not net.knows_target:
             raise GivenError("numbers for the input, the target and every parameter are needed", ("given", "values"))
         found = adjoints(net.definitions, net.L, {unit.z: unit.delta for unit in net.units})
         _, values = numeric_section(net, found)
         return Derivation("Gradients that vanish", (vanishing_section(net, values),))
+
+
+BOUNDS = {
+    "sigmoid": Rational(1, 4),
+    "tanh": Integer(1),
+    "relu": Integer(1),
+    "identity": Integer(1),
+    "softplus": Integer(1),
+}
+
+
+def depth_sections(net: Net) -> list[Section]:
+    """How much each activation passes on at most, and the product over all layers before the output's."""
+    inner = net.units[:-1]
+    unknown = [unit.activation for unit in inner if unit.activation not in BOUNDS]
+    if unknown or not inner:
+        raise GivenError(
+            "depth is looked at for sigmoid, tanh, relu, softplus and linear hidden layers", ("given", "network")
+        )
+    z = Symbol("z", real=True)
+    work = Work("What an activation passes on at most", Formulas())
+    for name in dict.fromkeys(unit.activation for unit in inner):
+        if name == "identity":
+            continue
+        slope = local_derivative(TABLE[name])
+        body = slope.textbook.xreplace({slope.variable: z})
+        work.equal(prime(name, z), body, why=LOCAL)
+        work.claim(Holds(Formulas(), Le(body, BOUNDS[name], evaluate=False)), AT_MOST, (name,))
+    together = Work("Over all hidden layers", Formulas())
+    factors = [BOUNDS[unit.activation] for unit in inner]
+    product = Mul(*factors)
+    written = Factors(*map(Numeral, factors)) if len(factors) > 1 else Numeral(factors[0])
+    together.equal(written, product, why=DEPTH, about=(Integer(len(inner)),), result=True)
+    return [work.section(), together.section()]
 
 
 def vanishing_section(net: Net, values: dict[Any, Any]) -> Section:
