@@ -204,7 +204,9 @@ def _given(given: Any) -> Tex:
     lines: list[str] = []
     if given.define:
         lines.append(
-            "Define " + "\\quad ".join(rf"${latex(symbol)} = {latex(expr)}$" for symbol, expr in given.define) + "."
+            r"{\raggedright Define "
+            + "\\quad ".join(rf"${latex(symbol)} = {latex(expr)}$" for symbol, expr in given.define)
+            + r".\par}"
         )
     if given.layer is not None:
         lines.append(f"Layer: {_named(given.layer)}.")
