@@ -153,7 +153,8 @@ class StackRun(World):
 class DropoutRun(World):
     """torch.nn.Dropout on many copies of one number while training; `p` is the probability of zero, None for a random one.
 
-    Tags: ('input',), ('probability',), ('output',), whose expectation (and that of its square) is sampled.
+    Tags: ('input',), ('probability',), ('output',), whose expectation is sampled, and those of its square and of
+    its squared distance from the input.
     """
 
     p: Any

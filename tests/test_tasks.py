@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import importlib.util
 import json
@@ -186,6 +187,21 @@ def test_every_task_makes_programs_of_its_own(task: Any, tmp_path: Path) -> None
         model = module.make_model()
         module.initialise(model)
         assert model(torch.rand(3, *shape)).shape == (3, data.classes or 1)
+
+
+def test_words_of_a_file_never_become_code(tmp_path: Path) -> None:
+    """A title and a run's name that try to end the docstring they stand in stay words."""
+    hostile = '"""\\nimport pathlib; pathlib.Path("owned").touch()\\n"""\\\\" 100 %(prog)s'
+    task = f"  data: moons\n  model: [{{dense: 2}}]\n  epochs: 1\n  compare: {{{json.dumps(hostile)}: {{}}}}\n"
+    file = tmp_path / "p.yaml"
+    file.write_text(f"title: {json.dumps(hostile)}\ntask:\n{task}")
+    (one,) = plan(read_problem(file, vocabulary()), None)
+    path = tmp_path / "program.py"
+    path.write_text(one.text)
+    subprocess.run([sys.executable, str(path), "--help"], cwd=tmp_path, check=True, capture_output=True)
+    assert not (tmp_path / "owned").exists()
+    tree = ast.parse(one.text)
+    assert [type(node) for node in tree.body[:2]] == [ast.Expr, ast.Import] and "pathlib" in ast.get_docstring(tree)
 
 
 def test_a_notebook_holds_the_program(tmp_path: Path) -> None:

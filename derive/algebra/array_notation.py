@@ -157,8 +157,8 @@ class ArrayPrinter:
 
     _print_ScalarChange = _print_Change
 
-    _print_RowSoftmax = lambda self, expr: self._print_Softmax(expr)  # noqa: E731
-    _print_RowLogSoftmax = lambda self, expr: self._print_LogSoftmax(expr)  # noqa: E731
+    def _print_RowLogSoftmax(self, expr: arrays.RowLogSoftmax) -> str:
+        return str(self._print_LogSoftmax(expr))
 
     def _print_Total(self, expr: nodes.Total) -> str:
         from derive.algebra.notation import leads_with_minus

@@ -35,7 +35,7 @@ class Namer:
         repeated = self._repeated([expr for _, expr in definitions])
         for symbol, expr in definitions:
             before = len(self.named)
-            rewritten = self._rewrite(expr, repeated, True)
+            rewritten = self._rewrite(expr, repeated)
             result += [(new, old) for old, new in list(self.named.items())[before:]]
             result.append((symbol, rewritten))
             self.varying.add(symbol)
@@ -57,7 +57,7 @@ class Namer:
             count(expr)
         return {expr for expr, k in seen.items() if k > 1}
 
-    def _rewrite(self, expr: Any, repeated: set[Any], top: bool = False) -> Any:
+    def _rewrite(self, expr: Any, repeated: set[Any]) -> Any:
         if not isinstance(expr, Basic) or not expr.args or isinstance(expr, MatrixSymbol) or not self._varies(expr):
             return expr
         inner = []

@@ -31,7 +31,7 @@ from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra import arrays
 from derive.algebra.functions import TABLE
-from derive.algebra.nodes import Map, Mean, Slot, Softmax, Total, is_array, matmul
+from derive.algebra.nodes import Map, Mean, Slot, Softmax, Total, filled, is_array, matmul
 from derive.algebra.quotients import signed
 
 Chain = tuple[Any, ...]  # the factors of a product
@@ -157,8 +157,6 @@ class _Tidy:
             entry, parts = entry_in(self.of(part), len(kept))
             slots[Slot(k)] = entry
             kept += parts
-        from derive.algebra.nodes import filled
-
         body = filled(expr.body, slots)
         if body == 0:
             return []

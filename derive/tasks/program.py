@@ -134,14 +134,20 @@ def program(run: Run, title: str, file: str, data_name: str = "") -> str:
     if run.order == "sorted" and not data.classes:
         raise GivenError("an order by class needs classes", ("task", "order"))
     text = environment().get_template("program.py.j2").render(
-        title=title, file=file, seed=run.seed, batch_size=run.batch_size, epochs=run.epochs, patience=run.patience,
+        title=as_words(title), file=as_words(file), seed=run.seed, batch_size=run.batch_size, epochs=run.epochs, patience=run.patience,
         imports=sorted({*imports, *STANDARD}), data_code=code, layers=[layer_code(*pair) for pair in layers],
         ends_in="one number for each class" if data.classes else "the prediction",
-        summary="\n".join(textwrap.wrap(summary(run, data), 100)), init_words=words, init_code=init_code, bias_code=bias_code,
+        summary="\n".join(textwrap.wrap(as_words(summary(run, data)), 100)), init_words=words, init_code=init_code, bias_code=bias_code,
         loss_code=LOSSES[loss], optimiser_code=optimiser_code(run.optimizer), order_code=order, classes=data.classes,
         predictions="outputs.argmax(1)" if data.classes else "outputs",
     )  # fmt: skip
     return formatted(text)
+
+
+def as_words(text: str) -> str:
+    """A file's text as it may stand in a program's docstring and help: one line that nothing can end or expand."""
+    plain = " ".join(text.split()).replace("\\", "/").replace('"', "'").replace("%", " per cent")
+    return "".join(c for c in plain if c.isprintable())
 
 
 def summary(run: Run, data: DataSet) -> str:

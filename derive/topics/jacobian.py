@@ -24,7 +24,10 @@ from derive.worlds import Formulas
 DIFFERENTIAL = rule("differential", "the differential")
 COLLECTED = rule("differential collected", "in terms of the change of {0}")
 READ_OFF = rule("read off the matrix", "what multiplies the change is the derivative")
-READ_OFF_VEC = rule("read off the matrix of vectors", "vec(A B C) is the Kronecker product of C' and A, times vec(B)")
+READ_OFF_VEC = rule(
+    "read off the matrix of vectors",
+    "stacked column by column, factors on both sides of the change become a Kronecker product",
+)
 ALONG = rule("directional derivative", "the gradient and the direction, multiplied entry by entry and added up")
 SECOND = rule("second derivatives in scalars", "differentiate once more")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 from sympy import Integer, Symbol
@@ -364,7 +365,7 @@ class Flops:
         for symbol, place in zip(symbols, stack.places, strict=True):
             work = Work(mark_of(place), world)
             products = inner_operations(place.layer, place.shape)
-            number = sum(_value(sizes) for sizes, _ in products)
+            number = sum(prod(sizes) for sizes, _ in products)
             numbers.append(number)
             if not products:
                 work.claim(HasCount(world, symbol, (Integer(0),)), NO_OPERATIONS)
@@ -379,13 +380,6 @@ class Flops:
         )
         answer = count_answer("flops", world, Symbol("M"), sum(numbers), True)
         return Derivation("Multiplications of the forward pass", (*sections, last.section()), (answer,))
-
-
-def _value(sizes: tuple[int, ...]) -> int:
-    product = 1
-    for size in sizes:
-        product *= size
-    return product
 
 
 @questions("receptive_field")

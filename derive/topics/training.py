@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 from sympy import Gt, Integer, Lt, Rational, Symbol
@@ -212,7 +213,7 @@ class Compare:
             world = stack.counting([(parameters, ("count", "", "parameters")), (operations, ("operations", ""))])
             arrays = [sum(w.count for w in weights) for _, weights in counts_of(stack)]
             products = [
-                sum(_value(sizes) for sizes, _ in inner_operations(place.layer, place.shape)) for place in stack.places
+                sum(prod(sizes) for sizes, _ in inner_operations(place.layer, place.shape)) for place in stack.places
             ]
             work = Work(name, world)
             for symbol, numbers, why in ((parameters, arrays, COUNTS), (operations, products, MULTIPLICATIONS)):
@@ -243,10 +244,3 @@ class Compare:
                 written = Terms(Numeral(more), Factors(Integer(-1), Numeral(less)))
                 work.equal(written, Integer(abs(difference)), why=MORE, about=(name if difference > 0 else first,))
         return work.section()
-
-
-def _value(sizes: tuple[int, ...]) -> int:
-    product = 1
-    for size in sizes:
-        product *= size
-    return product

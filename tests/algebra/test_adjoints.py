@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 from sympy import Function, NumberSymbol, Symbol
-from sympy.matrices.expressions import Identity, MatMul
 from sympy.matrices.immutable import ImmutableDenseMatrix
 
 from derive.algebra.adjoints import adjoints, pull_back
-from derive.algebra.arrays import Change, Hessian, Jacobian, ScalarChange, SmallChange
+from derive.algebra.arrays import Hessian, Jacobian, ScalarChange, SmallChange
 from derive.algebra.differentials import change, differential, hessian, jacobian
 from derive.algebra.formula import parse_formula
 from derive.algebra.nodes import is_array, matmul
@@ -128,7 +127,6 @@ def test_every_rule_has_an_example() -> None:
     for kind in set(change.registry) - {object} - leaves:
         if kind.__name__ not in {*made, "Kron"}:
             assert any(issubclass(t, kind) for t in used), f"no example for the differential of {kind.__name__}"
-    assert Change and MatMul and Identity
 
 
 def _nodes(expr: Any) -> Any:

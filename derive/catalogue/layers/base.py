@@ -7,6 +7,7 @@ referee builds the twin by its name. `CONTRIBUTING.md` adds one step by step.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any, ClassVar
 
 from derive.errors import NotDerivable
@@ -34,10 +35,7 @@ class Weight:
     @property
     def count(self) -> int:
         """How many numbers are in it."""
-        count = 1
-        for size in self.shape:
-            count *= size
-        return count
+        return prod(self.shape)
 
 
 class Layer:

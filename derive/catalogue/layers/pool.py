@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any, ClassVar
 
 from derive.algebra.nodes import Largest, Quotient, Terms
@@ -97,7 +98,4 @@ class Flatten(Layer):
     in_words: ClassVar[str] = "all entries in one vector"
 
     def out(self, shape: Shape) -> Shape:
-        size = 1
-        for entry in shape:
-            size *= entry
-        return (size,)
+        return (prod(shape),)
