@@ -292,6 +292,8 @@ def _counted(world: StackRun, tags: dict[Any, Any], nodes: list[Node], bindings:
 
 def _count(nodes: list[Node], path: str, kind: str) -> int:
     """The numbers in the parameters at and below a path: 'weights' are arrays of two axes and more, and gains."""
+    if kind == "hidden layers":
+        return sum(isinstance(module, nn.Linear) for module in modules(nodes).values()) - 1
     total = 0
     for place, module in modules(nodes).items():
         if path and place != path and not place.startswith(f"{path}."):

@@ -11,7 +11,7 @@ from sympy import Gt, ImmutableDenseMatrix, Integer, Rational, Symbol
 
 from derive.algebra.nodes import Factors, Numeral, Terms
 from derive.catalogue.layers.dense import Dense
-from derive.derivation import Answer, Derivation, Equal, HasCount, Holds, Section, Work, rule
+from derive.derivation import Answer, Derivation, HasCount, Holds, Section, Work, rule
 from derive.errors import GivenError, NotDerivable
 from derive.problem.model import Network
 from derive.problem.types import Activation, Numbers
@@ -62,13 +62,14 @@ class Implements:
         column = ImmutableDenseMatrix([[Integer(t)] for t in targets])
         work.equal(stack.output, column, why=ON_ROWS, result=True)
         units = Symbol("N_units")
-        counting = stack.counting([(units, ("count", "0", "biases"))])
+        hidden = Symbol("N_hidden")
+        counting = stack.counting([(units, ("count", "0", "biases")), (hidden, ("count", "", "hidden layers"))])
         count = network.layers[0].units
         work.claim(HasCount(counting, units, (Integer(count),)), UNITS)
         made = replace(section, heading="A network that does it", steps=(*section.steps, *work.steps))
         answers = (
             Answer("hidden_units", Integer(count), lambda v: HasCount(counting, units, (v,)), True),
-            Answer("hidden_layers", Integer(1), lambda v: Equal(Formulas(), (Integer(1), v))),
+            Answer("hidden_layers", Integer(1), lambda v: HasCount(counting, hidden, (v,))),
         )
         return Derivation("The function as a network", (*sections, made), answers)
 

@@ -173,7 +173,9 @@ def stationary_derivation(problem: Stationary, heading: str) -> Derivation:
     kind = "maximum" if problem.sign < 0 else "minimum"
     sections = [definition_section(problem.objective), gradient_section(problem.objective, "Derivatives")]
     if problem.constraint is not None:
-        sections.insert(0, lagrange_section(problem))
+        quantities = sections[0]  # the Lagrange function, which stands last in them, has a section of its own
+        shown = replace(quantities, steps=quantities.steps[:-1])
+        sections[:1] = [*([shown] if shown.steps else []), lagrange_section(problem)]
     for one in solved:
         if one.symbol in problem.over:
             sections.append(solution_section(problem, one, kind))
