@@ -6,10 +6,10 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -73,7 +73,7 @@ def build(
     """One PDF (and its .tex) a sheet, and out/manifest.json."""
     from derive.session import build_sheets
 
-    with _progress() as progress:
+    with _progress(Progress) as progress:
         outcome = build_sheets(_paths(paths), out, progress, jobs, problems_only, engine, templates, seed)
     _conclude(outcome, started=progress.started)
 
@@ -84,17 +84,24 @@ def run(
     out: Annotated[Path, typer.Option("-o", "--out", help="the folder for programs and results")] = Path("out"),
     data: Annotated[Path | None, typer.Option(help="the folder of the data sets' original files")] = None,
     device: Annotated[str, typer.Option(help="auto (the fastest that is there), cpu, cuda, mps or xpu")] = "auto",
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="runs at the same time")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="runs at the same time; 0 chooses")] = 0,
     quick: Annotated[bool, typer.Option("--quick", help="one epoch on a few examples")] = False,
-    notebook: Annotated[bool, typer.Option("--notebook", help="also execute the first program as a notebook")] = False,
+    notebook: Annotated[
+        bool, typer.Option("--notebook", help="run each program as a notebook, kept with its outputs")
+    ] = False,
     again: Annotated[bool, typer.Option("--again", help="run also what has results already")] = False,
+    dask: Annotated[str, typer.Option(metavar="ADDRESS", help="a Dask cluster's scheduler, which gets the runs")] = "",
 ) -> None:
     """Run the coding tasks: programs in plain PyTorch, their results kept for 'derive build'."""
-    from derive.session import run_tasks
+    from derive.session import TaskRuns, run_tasks
 
-    with _progress() as progress:
-        outcome = run_tasks(_paths(paths), out, progress, data, device, quick, jobs, notebook, again)
-    if not outcome.problems:
+    if dask and notebook:
+        _stop("notebooks are run on this machine: leave out --notebook or --dask", WRONG_INPUT)
+    if data is not None and not data.is_dir():
+        _stop(f"{data}: there is no such folder", WRONG_INPUT)
+    with _progress(TaskBars) as progress:
+        outcome = run_tasks(_paths(paths), out, progress, TaskRuns(data, device, quick, jobs, notebook, again, dask))
+    if not outcome.problems and not outcome.faults:
         _stop("no coding task here: no problem has a 'task'", WRONG_INPUT)
     sys.exit(WRONG_INPUT if outcome.faults else FAILED if outcome.broken else HELD)
 
@@ -104,7 +111,7 @@ def check(paths: Paths = None, jobs: Jobs = 0, seed: Seed = 0) -> None:
     """Verify every claim, without making a document."""
     from derive.session import check_sheets
 
-    with _progress() as progress:
+    with _progress(Progress) as progress:
         outcome = check_sheets(_paths(paths), progress, jobs, seed)
     _conclude(outcome, started=progress.started)
 
@@ -216,17 +223,55 @@ class Progress:
             print(line, file=sys.stderr, flush=True)
 
 
+class TaskBars(Progress):
+    """The same for programs that run: a bar for each, by epochs."""
+
+    def __init__(self, bar: Any = None):
+        super().__init__(bar)
+        self.bars: dict[str, Any] = {}
+
+    def step(self, label: str, done: int, total: int, words: str) -> None:
+        """So many epochs are done."""
+        if self.bar is None:
+            print(f"{label}: epoch {done}/{total}  {words}", flush=True)
+            return
+        if label not in self.bars:
+            self.bars[label] = self.bar.add_task(label, total=total)
+        self.bar.update(self.bars[label], completed=done, description=f"{label}  {words}")
+        if done == total:
+            self.bar.remove_task(self.bars.pop(label))
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """The runs of a task, a line each; they have ended, also those that stopped early."""
+        for task in self.bars.values():
+            self.bar.remove_task(task)
+        self.bars.clear()
+        widths = [max(len(row[k]) for row in (columns, *rows)) for k in range(len(columns))]
+        for row in (columns, *rows):
+            cells = [cell.rjust(width) if k else cell.ljust(width) for k, (cell, width) in enumerate(zip(row, widths))]
+            self.say("  " + "  ".join(cells))
+
+
+P = TypeVar("P", bound=Progress)
+
+
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def _progress(kind: type[P]) -> Iterator[P]:
     if not sys.stdout.isatty():
-        yield Progress()
+        yield kind()
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Bar(*columns, transient=True) as bar:
-        yield Progress(bar)
+        yield kind(bar)
 
 
 def _conclude(outcome: Any, started: float) -> None:

@@ -35,8 +35,18 @@ def problem_data(result: Any) -> dict[str, Any]:
             {"id": str(p), "asked": question.name, "heading": derivation.heading, "answers": answers, "steps": steps}
         )
     key = [step_data(number, step, report.verdicts[number], "key") for number, step in solution.key]
-    return {
+    data = {
         "id": problem.id, "path": problem.path, "title": problem.title, "passed": report.passed, "parts": parts, "key": key,
+    }  # fmt: skip
+    return {**data, "task": task_data(result.task)} if result.task is not None else data
+
+
+def task_data(report: Any) -> dict[str, Any]:
+    """What a coding task's runs came to: the programs' files, a row for each run, what is said of them."""
+    rows = [dict(zip(report.columns, row, strict=True)) for row in report.rows]
+    return {
+        "programs": list(report.files), "runs": rows, "said": list(report.sentences), "is_stand_in": report.is_stand_in,
+        "tables": [{"title": table.title, "rows": [list(row) for row in table.rows]} for table in report.tables],
     }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -159,8 +159,19 @@ def render(sheet: Sheet, results: Iterable[Result], problems_only: bool = False,
     return sheet_latex(compose(sheet, tuple(results), problems_only), templates)
 
 
-def publish(tex: str, name: str, out: Path, engine: str = "") -> Any:
-    """The PDF and its .tex in the folder `out`, moved there when both are whole; what TeX complained of comes back."""
+def pictures(results: Iterable[Result]) -> dict[str, bytes]:
+    """The files of pictures that the results of coding tasks show, by name."""
+    shown = [picture for result in results if result.task for picture in result.task.pictures]
+    if not shown:
+        return {}
+    from derive.document.pictures import files
+
+    return files(shown)
+
+
+def publish(tex: str, name: str, out: Path, engine: str = "", files: Mapping[str, bytes] | None = None) -> Any:
+    """The PDF and its .tex in the folder `out`, moved there when both are whole, with the pictures that the .tex names;
+    what TeX complained of comes back."""
     from derive.document.engine import typeset
 
-    return typeset(tex, out, name, engine)
+    return typeset(tex, out, name, engine, files or {})

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from derive.document.engine import TexError
 from derive.errors import DeriveError, Fault, GivenError, InputError
-from derive.pipeline import Result, publish, read, render, work_out
+from derive.pipeline import Result, pictures, publish, read, render, work_out
 from derive.problem.model import Sheet
 from derive.workers import work_out_all
 
@@ -24,6 +24,13 @@ class Progress(Protocol):
     def advance(self, what: str) -> None: ...
     def say(self, line: str) -> None: ...
     def complain(self, line: str) -> None: ...
+
+
+class TaskProgress(Progress, Protocol):
+    """The same for runs of programs, each of which goes on by epochs."""
+
+    def step(self, label: str, done: int, total: int, words: str) -> None: ...
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None: ...
 
 
 @dataclass
@@ -73,7 +80,7 @@ def build_sheets(
             replace(r, task=task_report(r.problem, out)) if r.problem.task and not problems_only else r for r in results
         ]
         name = f"{sheet.id}-problems" if problems_only else sheet.id
-        return publish(render(sheet, results, problems_only, templates), name, out, engine)
+        return publish(render(sheet, results, problems_only, templates), name, out, engine, pictures(results))
 
     def finish(sheet: Sheet, results: list[Result], faults: list[Fault]) -> None:
         made, results, complaints = printable(sheet, results, print_sheet)
@@ -93,52 +100,68 @@ def build_sheets(
     return outcome
 
 
-def task_report(problem: Any, out: Path, data: Path | None = None) -> Any:
+def task_report(problem: Any, out: Path) -> Any:
     """What is known of a task's runs: its program, and the results of earlier runs of exactly these programs."""
     from derive.tasks.report import report_of
-    from derive.tasks.runner import Finished, cached, plan
+    from derive.tasks.runner import known_results
 
-    planned = plan(problem, data)
-    known = [(one, cached(one, out)) for one in planned]
-    finished = [Finished(one, results) for one, results in known]
-    if all(results is None for _, results in known):
-        return replace(report_of(finished, ()), sentences=(), rows=(), charts=())
-    asked: tuple[str, ...] = problem.task.report
-    return report_of([one for one in finished if one.results], asked)
+    return report_of(known_results(problem, out), problem.task.report)
 
 
-def run_tasks(
-    paths: list[Path], out: Path, progress: Progress, data: Path | None, device: str, quick: bool, jobs: int,
-    notebooks: bool, force: bool,
-) -> Outcome:  # fmt: skip
+@dataclass(frozen=True)
+class TaskRuns:
+    """How coding tasks are run; `dask` is the address of a cluster's scheduler."""
+
+    data: Path | None = None
+    device: str = "auto"
+    quick: bool = False
+    jobs: int = 0
+    notebooks: bool = False
+    again: bool = False
+    dask: str = ""
+
+
+def run_tasks(paths: list[Path], out: Path, progress: TaskProgress, how: TaskRuns) -> Outcome:
     """Every coding task below the paths: programs written and run, notebooks executed; what went wrong is in the outcome."""
-    from derive.tasks.report import report_of
-    from derive.tasks.runner import execute_notebook, plan, run_all
+    from derive.tasks.runner import dask_cluster
 
-    outcome = Outcome()
-    for sheet in read(paths):
-        for problem in [p for p in sheet.problems if p.task]:
-            outcome.problems += 1
-            try:
-                planned = plan(problem, data, quick)
-            except GivenError as error:
-                outcome.faults.append(problem.fault(error))
-                progress.complain(str(outcome.faults[-1]))
-                continue
-            progress.say(f"{sheet.id}/{problem.id}: {len(planned)} run{'s' * (len(planned) > 1)}")
-            finished = run_all(planned, out, progress.say, device, jobs, force)
-            for one in finished:
-                if one.results is None:
-                    outcome.broken.append(f"{problem.path}: {one.planned.file}: {one.error}")
-                    progress.complain(outcome.broken[-1])
-            report = report_of(finished, problem.task.report if problem.task else ())
-            for line in report.sentences:
-                progress.say(f"  {line}")
-            for row in (report.columns, *report.rows):
-                progress.say("  " + "  ".join(f"{cell:>14}" if k else f"{cell:24}" for k, cell in enumerate(row)))
-            if notebooks:
-                progress.say(f"wrote {execute_notebook(planned[0], problem.title, out, device)}")
+    outcome, sheets = Outcome(), read(paths)
+    out.mkdir(parents=True, exist_ok=True)
+    with dask_cluster(how.dask) if how.dask else nullcontext() as cluster:
+        for sheet in sheets:
+            outcome.sheets += 1
+            outcome.faults += sheet.faults
+            for fault in sheet.faults:
+                progress.complain(str(fault))
+            for problem in [p for p in sheet.problems if p.task]:
+                outcome.problems += 1
+                _run_task(sheet, problem, out, progress, how, cluster, outcome)
     return outcome
+
+
+def _run_task(
+    sheet: Sheet, problem: Any, out: Path, progress: TaskProgress, how: TaskRuns, cluster: Any, outcome: Outcome
+) -> None:
+    from derive.tasks.report import report_of
+    from derive.tasks.runner import plan, run_all
+
+    try:
+        planned = plan(problem, how.data, how.quick, progress)
+    except GivenError as error:
+        outcome.faults.append(problem.fault(error))
+        progress.complain(str(outcome.faults[-1]))
+        return
+    progress.say(f"{sheet.id}/{problem.id}: {problem.title}, {len(planned)} run{'s' * (len(planned) > 1)}")
+    finished = run_all(planned, out, progress, how.device, how.jobs, how.again, how.notebooks, cluster)
+    for one in finished:
+        if one.results is None:
+            outcome.broken.append(f"{problem.path}: {one.planned.file}: {one.error}")
+            progress.complain(outcome.broken[-1])
+    report = report_of(finished, problem.task.report)
+    for line in report.sentences:
+        progress.say(f"  {line}")
+    if report.rows:
+        progress.table(report.columns, report.rows)
 
 
 def printable(
@@ -249,6 +272,8 @@ def shown(file: Path, form: str, seed: int) -> tuple[str, bool]:
     result = work_out(problem, seed)
     if isinstance(result, tuple):
         raise InputError(result)
+    if problem.task:
+        result = replace(result, task=task_report(problem, Path("out")))
     sheet = Sheet(problem.id, problem.title, file, (problem,))
     if form == "json":
         words = json.dumps(problem_data(result), indent=2, ensure_ascii=False) + "\n"

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,17 +49,24 @@ class Typeset:
     overfull: tuple[Overfull, ...]
 
 
-def typeset(tex: str, out: Path, name: str, engine: str = "") -> Typeset:
-    """Writes `name`.pdf and `name`.tex into `out`; the old ones stay until the new ones are whole. Raises TexError."""
+def typeset(tex: str, out: Path, name: str, engine: str = "", files: Mapping[str, bytes] | None = None) -> Typeset:
+    """Writes `name`.pdf and `name`.tex into `out`, and the `files` that the .tex names beside them; the old ones stay until
+    the new ones are whole. Raises TexError."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="derive-") as folder:
         work = Path(folder)
         source = work / "sheet.tex"
         source.write_text(tex, encoding="utf-8")
+        for file, data in (files or {}).items():
+            (work / file).parent.mkdir(parents=True, exist_ok=True)
+            (work / file).write_bytes(data)
         log = _run(work, engine or "tinytex", tex)
         pdf = work / "sheet.pdf"
         if not pdf.exists():
             raise TexError("no PDF came out", *_place(log, tex))
+        for file in files or {}:
+            (out / file).parent.mkdir(parents=True, exist_ok=True)
+            move_into_place(work / file, out / file)
         tex_at = move_into_place(source, out / f"{name}.tex")
         pdf_at = move_into_place(pdf, out / f"{name}.pdf")
     return Typeset(pdf_at, tex_at, tuple(_overfull(log, tex)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from derive.derivation import HasShape, Reason
 from derive.document.charts import chart_tikz
 from derive.document.figures import ChainFigure, NetworkFigure, chain_figure, network_figure
 from derive.document.outline import Chain, Document, Failed, Line, ProblemBlock, RefutedAnswer, SizeTable, sides_of
+from derive.document.pictures import picture_tikz
 from derive.document.templates import Tex, environment, escaped, template_text
 from derive.errors import FormulaError
 
@@ -120,15 +122,23 @@ def _task(report: Any) -> View | None:
     """A coding task: its program, and what its runs came to where they were run."""
     if report is None:
         return None
-    header = " & ".join(rf"\color{{quiet}}{escaped(column)}" for column in report.columns)
-    rows = [" & ".join(escaped(cell) for cell in row) + r" \\" for row in report.rows]
-    confusion = [" & ".join(map(str, row)) + r" \\" for row in report.confusion]
+    rows = [(report.columns, True), *((row, False) for row in report.rows)] if report.rows else []
     return view(
-        program=Tex(listing(report.program)), files=escaped(", ".join(report.files)), header=Tex(header),
-        align="l" + "r" * (len(report.columns) - 1), rows=[Tex(row) for row in rows],
+        program=Tex(listing(report.program)), files=escaped(", ".join(report.files)), was_run=bool(report.rows or report.sentences),
+        align="l" + "r" * (len(report.columns) - 1), rows=[_cells(row, head) for row, head in rows],
         charts=[chart_tikz(chart) for chart in report.charts], sentences=[escaped(s) for s in report.sentences],
-        confusion=[Tex(row) for row in confusion], classes=len(report.confusion),
+        pictures=[picture_tikz(picture) for picture in report.pictures],
+        tables=[
+            view(title=escaped(table.title), align="l" + "r" * (len(table.rows[0]) - 1),
+                 rows=[_cells(row, k == 0) for k, row in enumerate(table.rows)])
+            for table in report.tables
+        ],
     )  # fmt: skip
+
+
+def _cells(row: Iterable[str], is_head: bool) -> Tex:
+    quiet = r"\color{quiet}" if is_head else ""
+    return Tex(" & ".join(f"{quiet}{escaped(cell)}" for cell in row) + (r" \\[2pt]" if is_head else r" \\"))
 
 
 def listing(program: str) -> str:

@@ -37,7 +37,26 @@ def problem_text(block: ProblemBlock) -> str:
         lines += ["", "Answers given with the problem", "-" * 30]
         for item in block.key:
             lines += _block(item)
+    if block.task is not None:
+        lines += _task(block.task)
     return "\n".join(lines) + "\n"
+
+
+def _task(report: Any) -> list[str]:
+    """A coding task: its program, and what its runs came to where they were run."""
+    lines = ["", "The program", "-" * 11, "", *report.program.rstrip().splitlines()]
+    if not report.sentences:
+        return [*lines, "", "Not run yet: 'derive run' runs it."]
+    lines += ["", "What ran", "-" * 8, "", *report.sentences]
+    for rows in ((report.columns, *report.rows) if report.rows else (), *(table.rows for table in report.tables)):
+        widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))] if rows else []
+        lines += [""] + [
+            "  ".join(
+                cell.ljust(width) if k == 0 else cell.rjust(width) for k, (cell, width) in enumerate(zip(row, widths))
+            )
+            for row in rows
+        ]
+    return lines
 
 
 def _block(block: Any) -> list[str]:

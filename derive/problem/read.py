@@ -20,12 +20,11 @@ from derive.errors import Fault, FormulaError, InputError, did_you_mean, one_of
 from derive.problem.declarations import DECLARATIONS, EXAMPLES
 from derive.problem.files import ProblemFile, SheetFile
 from derive.problem.model import Disputed, Draw, Expectation, Given, GradientProcess, Network, Problem, Sheet
-from derive.problem.task import INITS, DataFile, Run, Task, UntilFlat, with_activation, with_dropout
-from derive.problem.types import IsEquation, IsFormula, IsLayers, IsSymbols, to_activation, to_exact, to_nested
+from derive.problem.task_reader import TaskReader
+from derive.problem.types import IsEquation, IsFormula, IsLayers, IsSymbols, to_exact, to_nested
 from derive.problem.words import formula_fields, plain_message, resolve
 from derive.problem.yaml_places import Located, load
 
-CHANGEABLE = ("data", "model", "loss", "optimizer", "init", "batch_size", "order", "epochs", "seed")
 SHEET = "sheet.yaml"
 WIDEST = 110  # characters of a formula shown below a fault
 ENDINGS = (".yaml", ".yml")
@@ -72,7 +71,7 @@ class _Reader:
         ask = tuple(
             q for k, word in enumerate(_list(file, "ask")) if (q := self.question(word, ("ask", k))) is not None
         )
-        task = self.task(getattr(file, "task", None))
+        task = TaskReader(self, file.task).task() if getattr(file, "task", None) else None
         expect = self.expectations(getattr(file, "expect", None))
         disputed = tuple(self.disputed(k, item) for k, item in enumerate(_list(file, "disputed")))
         if self.faults:
@@ -294,78 +293,6 @@ class _Reader:
             return None
 
     # what is asked and expected
-
-    def task(self, file: Any) -> Task | None:
-        """The runs of a coding task, with what `compare` and `sweep` change."""
-        if file is None:
-            return None
-        base = self.run("", file, {}, ("task",))
-        if base is None:
-            return None
-        if file.compare and file.sweep:
-            self.report(("task", "sweep"), "a task has either 'compare' or 'sweep'", True)
-            return None
-        runs: list[Run | None] = [base] if not (file.compare or file.sweep) else []
-        for name, changes in file.compare.items():
-            runs.append(self.run(name, file, changes, ("task", "compare", name)))
-        swept, values = next(iter(file.sweep.items()), ("", []))
-        for value in values:
-            runs.append(self.run(f"{swept} {value}", file, {swept: value}, ("task", "sweep")))
-        settled = [run for run in runs if run is not None]
-        if len(settled) < len(runs):
-            return None
-        return Task(tuple(settled), tuple(file.report), swept, tuple(values))
-
-    def run(self, name: str, file: Any, changes: dict[str, Any], path: tuple[Any, ...]) -> Run | None:
-        known = [*CHANGEABLE, "dropout", "activation", "learning_rate"]
-        for key in changes:
-            if key not in known:
-                self.report((*path, key), f"'{key}' cannot differ{did_you_mean(key, known)} {one_of(known)}", True)
-                return None
-
-        def setting(key: str) -> tuple[Any, tuple[Any, ...]]:
-            return (changes[key], (*path, key)) if key in changes else (getattr(file, key), ("task", key))
-
-        data, where = setting("data")
-        if isinstance(data, str | dict):
-            try:
-                data = DataFile.model_validate({"name": data} if isinstance(data, str) else data)
-            except ValidationError as fault:
-                self.report(
-                    where, f"this data set is not known or has other settings: {plain_message(fault.errors()[0])}"
-                )
-                return None
-        entries, where = setting("model")
-        layers = self.layers(list(entries), where)
-        loss_word, loss_path = setting("loss")
-        loss = resolve("loss", self.vocabulary.losses, loss_word, loss_path, self.report)
-        word, where = setting("optimizer")
-        optimizer = resolve("optimizer", self.vocabulary.optimisers, word, where, self.report)
-        epochs, epochs_path = setting("epochs")
-        if isinstance(epochs, dict):
-            epochs = UntilFlat.model_validate(epochs)
-        if loss is None or optimizer is None or len(layers) != len(entries):
-            return None
-        plain = {key: setting(key)[0] for key in ("init", "batch_size", "order", "seed")}
-        if plain["init"] not in INITS or plain["order"] not in ("shuffled", "sorted"):
-            self.report(path, f"'init' is one of {one_of(INITS)}, 'order' is shuffled or sorted")
-            return None
-        try:
-            if "dropout" in changes:
-                layers = with_dropout(layers, to_exact(changes["dropout"]))
-            if "activation" in changes:
-                layers = with_activation(layers, to_activation(changes["activation"]))
-            if "learning_rate" in changes:
-                optimizer = replace(optimizer, learning_rate=to_exact(changes["learning_rate"]))
-        except ValueError as fault:
-            self.report(path, str(fault))
-            return None
-        flat = isinstance(epochs, UntilFlat)
-        if not flat and (isinstance(epochs, bool) or not isinstance(epochs, int) or not 1 <= epochs <= 1000):
-            self.report(epochs_path, "'epochs' is a number from 1 to 1000, or {until_flat: 3}")
-            return None
-        count, patience = (epochs.at_most, epochs.until_flat) if flat else (epochs, 0)
-        return Run(name, data.model_dump(), layers, loss, optimizer, epochs=count, patience=patience, **plain)
 
     def question(self, value: Any, path: tuple[Any, ...]) -> Any:
         question = resolve("question", self.vocabulary.questions, value, path, self.report)

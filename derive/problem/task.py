@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from derive.problem.types import Size
 
 INITS = ("default", "zeros", "uniform", "normal", "xavier", "he")
-REPORTS = ("curves", "accuracy", "confusion", "parameters", "gradient_norms")
+Report = Literal[
+    "curves", "accuracy", "parameters", "confusion", "misclassified", "filters", "boundary", "fit", "gradient_norms",
+    "dead_units", "different_units", "data", "versions",
+]  # fmt: skip
+REPORTS: tuple[str, ...] = get_args(Report)
 
 
 class DataFile(BaseModel):
@@ -21,15 +25,28 @@ class DataFile(BaseModel):
     name: Literal["mnist", "fashion_mnist", "cifar10", "digits", "moons", "circles", "blobs", "xor", "sine"]
     grayscale: bool = Field(default=False, description="one channel from three")
     normalise: bool = Field(default=False, description="mean 0 and deviation 1 over the training set")
+    resize: Annotated[int, Field(ge=2, le=512)] | None = Field(
+        default=None, description="images of this height and width"
+    )
+    flip: bool = Field(default=False, description="training images are mirrored with probability 1/2")
+    shift: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        default=None, description="each batch of training images is moved by up to so many pixels"
+    )
     subset: Size | None = Field(default=None, description="so many training examples")
+    split: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="the share of the training set that is trained on; the rest is for validation"
+    )
     classes: list[int] | None = Field(default=None, description="these classes only")
 
 
 class UntilFlat(BaseModel):
-    """Training until the test loss does not fall any more."""
+    """Training until a loss has not fallen for some epochs: the one that is held out, or the training loss."""
 
     model_config = ConfigDict(extra="forbid")
-    until_flat: Annotated[int, Field(ge=1, le=100)] = 3
+    until_flat: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=3, description="so many epochs without a lower loss"
+    )
+    watch: Literal["held_out", "train"] = "held_out"
     at_most: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
@@ -48,9 +65,7 @@ class TaskFile(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0
     compare: dict[str, dict[str, Any]] = Field(default={}, description="runs by name, each with what differs")
     sweep: dict[str, list[Any]] = Field(default={}, max_length=1, description="one setting with its values")
-    report: list[Literal["curves", "accuracy", "confusion", "parameters", "gradient_norms"]] = Field(
-        default=["curves", "accuracy", "parameters"]
-    )
+    report: list[Report] = Field(default=["curves", "accuracy", "parameters"])
 
 
 @dataclass(frozen=True)
@@ -68,6 +83,7 @@ class Run:
     epochs: int
     patience: int
     seed: int
+    watch: str = "held_out"
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
 class DataSet:
     """A data set: the shape of an example, its classes (0 for regression), how it is read, and the files that it needs.
 
-    `kind` is idx, cifar, digits or points. `stand_in` names the set that is used where the files cannot be had.
+    `kind` is idx, cifar, digits or points. `stand_ins` name the sets that are used where the files cannot be had: the
+    first that is there.
     """
 
     name: str
@@ -21,21 +24,22 @@ class DataSet:
     classes: int
     kind: str
     files: tuple[str, ...] = ()
-    stand_in: str = ""
+    stand_ins: tuple[str, ...] = ()
     torchvision: str = ""
 
 
 IDX_FILES = (
     "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
 )  # fmt: skip
+CIFAR_ARCHIVE = "cifar-10-python.tar.gz"
 CIFAR_FILES = (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch")
 
 DATA_SETS = {
     data.name: data
     for data in (
-        DataSet("mnist", "MNIST", (1, 28, 28), 10, "idx", IDX_FILES, "digits", "MNIST"),
-        DataSet("fashion_mnist", "Fashion-MNIST", (1, 28, 28), 10, "idx", IDX_FILES, "digits", "FashionMNIST"),
-        DataSet("cifar10", "CIFAR-10", (3, 32, 32), 10, "cifar", CIFAR_FILES, "digits", "CIFAR10"),
+        DataSet("mnist", "MNIST", (1, 28, 28), 10, "idx", IDX_FILES, ("fashion_mnist", "digits"), "MNIST"),
+        DataSet("fashion_mnist", "Fashion-MNIST", (1, 28, 28), 10, "idx", IDX_FILES, ("digits",), "FashionMNIST"),
+        DataSet("cifar10", "CIFAR-10", (3, 32, 32), 10, "cifar", CIFAR_FILES, ("digits",), "CIFAR10"),
         DataSet("digits", "scikit-learn's digits", (1, 8, 8), 10, "digits"),
         DataSet("moons", "two moons", (2,), 2, "points"),
         DataSet("circles", "two circles", (2,), 2, "points"),
@@ -57,7 +61,8 @@ def found_in(data: DataSet, folder: Path | None) -> Path | None:
     bases = [folder] if folder else [Path("data")]
     places = [*bases, *(base / name for base in bases for name in FOLDERS.get(data.name, ()))]
     for place in places:
-        if not all((place / file).exists() or (place / f"{file}.gz").exists() for file in data.files):
+        whole = data.kind == "cifar" and (place / CIFAR_ARCHIVE).exists()
+        if not whole and not all((place / file).exists() or (place / f"{file}.gz").exists() for file in data.files):
             continue
         if data.name != "mnist" or not is_fashion(place):
             return place
@@ -72,20 +77,6 @@ def is_fashion(folder: Path) -> bool:
     plain = folder / IDX_FILES[3]
     data = plain.read_bytes() if plain.exists() else gzip.decompress((folder / f"{IDX_FILES[3]}.gz").read_bytes())
     return hashlib.sha256(data).hexdigest() == FASHION_LABELS
-
-
-def is_there(data: DataSet, folder: Path | None) -> bool:
-    """Whether the set can be had: it needs no files, its files are there, or torchvision can fetch it."""
-    return not data.files or found_in(data, folder) is not None or torchvision_works()
-
-
-def torchvision_works() -> bool:
-    """Whether torchvision imports; beside some builds of torch it does not."""
-    try:
-        import torchvision.datasets  # noqa: F401
-    except Exception:
-        return False
-    return True
 
 
 IDX = '''def read_idx(folder, name):
@@ -109,7 +100,10 @@ def load_data(folder):
     train, test = (image.unsqueeze(1).float() / 255 for image in images)
 {finish}    return train, labels[0], test, labels[1]'''
 
-CIFAR = '''class ArraysOnly(pickle.Unpickler):
+CIFAR = '''ARCHIVE = "cifar-10-python.tar.gz"
+
+
+class ArraysOnly(pickle.Unpickler):
     """CIFAR-10's files are pickles; nothing but NumPy arrays may come out of them."""
 
     def find_class(self, module, name):
@@ -118,22 +112,25 @@ CIFAR = '''class ArraysOnly(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} does not belong into a data set")
 
 
-def read_batch(path):
-    """Images of channels x height x width as bytes, and their classes."""
-    with open(path, "rb") as file:
-        batch = ArraysOnly(file, encoding="bytes").load()
+def read_batch(folder, name):
+    """Images of channels x height x width as bytes, and their classes; from a file or from the original archive."""
+    if (folder / name).exists():
+        data = (folder / name).read_bytes()
+    else:
+        with tarfile.open(folder / ARCHIVE) as archive:
+            data = archive.extractfile(f"cifar-10-batches-py/{name}").read()
+    batch = ArraysOnly(io.BytesIO(data), encoding="bytes").load()
     return torch.from_numpy(batch[b"data"]).reshape(-1, 3, 32, 32), torch.tensor(batch[b"labels"])
 
 
 def load_data(folder):
     """Images between 0 and 1 and their classes: from the original files, or by torchvision."""
-    if not (folder / "test_batch").exists():
+    if not (folder / "test_batch").exists() and not (folder / ARCHIVE).exists():
         from torchvision.datasets import {vision}
 
         {vision}(folder, download=True)
-        folder = folder / "cifar-10-batches-py"
-    batches = [read_batch(folder / f"data_batch_{k}") for k in range(1, 6)]
-    test, test_labels = read_batch(folder / "test_batch")
+    batches = [read_batch(folder, f"data_batch_{k}") for k in range(1, 6)]
+    test, test_labels = read_batch(folder, "test_batch")
     train, test = torch.cat([images for images, _ in batches]).float() / 255, test.float() / 255
     labels = [torch.cat([classes for _, classes in batches]), test_labels]
 {finish}    return train, labels[0], test, labels[1]'''
@@ -176,14 +173,15 @@ POINTS_CODE = '''def load_data(folder):
 {finish}    return train, labels[0], test, labels[1]'''
 
 
-def finishing(settings: dict[str, object]) -> str:
+def finishing(settings: Mapping[str, Any]) -> str:
     """The lines that the transforms come to."""
     lines = []
     if settings.get("classes"):
-        kept = list(settings["classes"])  # type: ignore[call-overload]
-        lines.append(f"    kept = [torch.isin(part, torch.tensor({kept})) for part in labels]")
-        lines.append("    train, test = train[kept[0]], test[kept[1]]")
-        lines.append("    labels = [part[keep] for part, keep in zip(labels, kept)]")
+        kept = sorted(settings["classes"])
+        lines.append(f"    kept = torch.tensor({kept})  # these classes, numbered 0 to {len(kept) - 1}")
+        lines.append("    chosen = [torch.isin(part, kept) for part in labels]")
+        lines.append("    train, test = train[chosen[0]], test[chosen[1]]")
+        lines.append("    labels = [torch.searchsorted(kept, part[keep]) for part, keep in zip(labels, chosen)]")
     if settings.get("subset"):
         lines.append(f"    train, labels[0] = train[:{settings['subset']}], labels[0][:{settings['subset']}]")
     if settings.get("grayscale"):
@@ -191,10 +189,40 @@ def finishing(settings: dict[str, object]) -> str:
             "    weights = torch.tensor([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)  # ITU-R 601, as Pillow has it"
         )
         lines.append("    train, test = ((weights * images).sum(1, keepdim=True) for images in (train, test))")
+    if settings.get("resize"):
+        size = settings["resize"]
+        lines.append(
+            f"    resize = partial(nn.functional.interpolate, size=({size}, {size}), mode='bilinear', antialias=True)"
+        )
+        lines.append("    train, test = resize(train), resize(test)")
     if settings.get("normalise"):
         lines.append("    mean, deviation = train.mean(), train.std()")
         lines.append("    train, test = (train - mean) / deviation, (test - mean) / deviation")
     return "".join(f"{line}\n" for line in lines)
+
+
+def as_used(data: DataSet, settings: Mapping[str, Any]) -> DataSet:
+    """The data set after its transforms: the shape that enters the network, the number of classes."""
+    shape, classes = data.shape, data.classes
+    if len(shape) == 3:
+        channels = 1 if settings.get("grayscale") else shape[0]
+        size = settings.get("resize")
+        shape = (channels, size, size) if size else (channels, *shape[1:])
+    kept = settings.get("classes")
+    return replace(data, shape=shape, classes=len(kept) if kept else classes)
+
+
+def unfit(data: DataSet, settings: Mapping[str, Any]) -> str:
+    """Why these transforms cannot be; empty where they can."""
+    kept = settings.get("classes")
+    if kept and not data.classes:
+        return f"{data.title} has no classes"
+    if kept and (not 2 <= len(set(kept)) == len(kept) or not set(kept) <= set(range(data.classes))):
+        return f"'classes' are at least two different numbers from 0 to {data.classes - 1}"
+    images = [key for key in ("resize", "flip", "shift") if settings.get(key)]
+    if images and len(data.shape) != 3:
+        return f"'{images[0]}' is for images; {data.title} has none"
+    return ""
 
 
 def filled(lines: str, **parts: str) -> str:
@@ -204,13 +232,19 @@ def filled(lines: str, **parts: str) -> str:
     return lines
 
 
-def data_code(data: DataSet, settings: dict[str, object]) -> tuple[str, list[str]]:
+def data_code(data: DataSet, settings: Mapping[str, Any]) -> tuple[str, list[str]]:
     """The lines that load the data, and the imports that they need."""
     finish = finishing(settings)
+    tools = ["from functools import partial"] if settings.get("resize") else []
     if data.kind == "idx":
-        return filled(IDX, vision=data.torchvision, finish=finish), ["import gzip"]
+        return filled(IDX, vision=data.torchvision, finish=finish), ["import gzip", *tools]
     if data.kind == "cifar":
-        return filled(CIFAR, vision=data.torchvision, finish=finish), ["import pickle"]
+        return filled(CIFAR, vision=data.torchvision, finish=finish), [
+            "import io",
+            "import pickle",
+            "import tarfile",
+            *tools,
+        ]
     if data.kind == "digits":
-        return filled(DIGITS, finish=finish), []
+        return filled(DIGITS, finish=finish), tools
     return filled(POINTS_CODE, title=data.title.capitalize(), points=POINTS[data.name], finish=finish), ["import math"]

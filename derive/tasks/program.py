@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from typing import Any
@@ -15,7 +16,8 @@ from derive.checks.twins import named
 from derive.document.templates import package_templates
 from derive.errors import GivenError
 from derive.problem.task import Run
-from derive.tasks.data import DATA_SETS, DataSet, data_code
+from derive.tasks.data import DATA_SETS, DataSet, as_used, data_code, unfit
+from derive.tasks.reports import REPORTS
 
 INIT = {
     "default": ("PyTorch's own initialisation.", [], ""),
@@ -34,10 +36,10 @@ INIT = {
         ["nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')"], "nn.init.zeros_(layer.bias)",
     ),
 }  # fmt: skip
-STANDARD = ("import argparse", "import json", "import os", "import time")
+STANDARD = ("import argparse", "import json", "import math", "import os", "import time")
 LOSSES = {
-    "cross_entropy": "nn.CrossEntropyLoss()", "mse": "nn.MSELoss()", "mae": "nn.L1Loss()", "huber": "nn.HuberLoss()",
-    "binary_cross_entropy_with_logits": "nn.BCEWithLogitsLoss()",
+    "cross_entropy": "CrossEntropyLoss", "mse": "MSELoss", "mae": "L1Loss", "huber": "HuberLoss",
+    "binary_cross_entropy_with_logits": "BCEWithLogitsLoss",
 }  # fmt: skip
 
 
@@ -53,8 +55,7 @@ def shapes_of(run: Run, data: DataSet) -> tuple[list[Any], tuple[int, ...]]:
     """The layers of the program in order, with the shape that enters each; raises GivenError where one does not fit."""
     from derive.catalogue.layers.base import expanded
 
-    shape: tuple[int, ...] = (1, *data.shape[1:]) if run.data.get("grayscale") and len(data.shape) == 3 else data.shape
-    found = []
+    shape, found = data.shape, []
     path = ("task", "model")
     try:
         for layer in expanded(run.layers, shape):
@@ -108,40 +109,123 @@ def optimiser_code(optimiser: Any) -> str:
     return f"{twin.name}(model.parameters(), {', '.join(shown)})"
 
 
-def program(run: Run, title: str, file: str, data_name: str = "") -> str:
-    """The program's text; `data_name` names another data set than the task does (a stand-in)."""
-    data = DATA_SETS[data_name or run.data["name"]]
-    layers, out = shapes_of(run, data)
-    settings = {f: run.data.get(f) for f in ("grayscale", "normalise", "subset", "classes")}
-    if len(data.shape) != 3 or data.shape[0] == 1:
-        settings["grayscale"] = False
-    code, imports = data_code(data, settings)
+def loss_code(loss: Any, classes: int) -> str:
+    """nn.HuberLoss(delta=2.0)."""
+    name = LOSSES[loss.name]
+    settings = {f.name: getattr(loss, f.name) for f in fields(loss)}
+    parameters = inspect.signature(named(f"torch.nn.{name}").__init__).parameters
+    shown = {k: v if isinstance(v, str) else float(v) for k, v in settings.items() if k in parameters}
+    arguments = ", ".join(f"{k}={v!r}" for k, v in shown.items() if parameters[k].default != v)
+    if name != "BCEWithLogitsLoss":
+        return f"nn.{name}({arguments})"
+    return f"binary(nn.{name}({arguments}))"
+
+
+BINARY = '''def binary(loss_function):
+    """The loss of one output for each example; the targets are classes 0 and 1."""
+    return lambda outputs, targets: loss_function(outputs.squeeze(1), targets.float())'''
+
+
+def fit_together(run: Run, data: DataSet, layers: list[Any], out: tuple[int, ...]) -> None:
+    """Raises GivenError where the loss, the data and the end of the model do not go together."""
+
+    def refuse(message: str, key: str) -> None:
+        raise GivenError(message, ("task", key))
+
     loss = run.loss.name
     if loss not in LOSSES:
-        raise GivenError(f"programs are trained with {', '.join(sorted(LOSSES))}, not with '{loss}'", ("task", "loss"))
-    if loss == "cross_entropy" and (out != (data.classes,) or not data.classes):
-        need = (
-            f"the model must end in {data.classes} outputs, one for each class; it ends in {' x '.join(map(str, out))}"
-        )
-        raise GivenError(need, ("task", "model"))
-    if loss == "cross_entropy" and getattr(getattr(layers[-1][0], "activation", None), "name", "") == "softmax":
-        raise GivenError("cross_entropy takes the outputs before softmax: leave the softmax out", ("task", "model"))
+        refuse(f"programs are trained with {', '.join(sorted(LOSSES))}, not with '{loss}'", "loss")
+    if getattr(run.loss, "reduction", "mean") == "none":
+        refuse("training needs one number: the reduction is mean or sum", "loss")
+    last = getattr(getattr(layers[-1][0], "activation", None), "name", "")
+    ends = " x ".join(map(str, out))
+    if loss == "cross_entropy":
+        if not data.classes:
+            refuse(f"cross_entropy is for classes; {data.title} has numbers to predict (mse, mae or huber)", "loss")
+        if out != (data.classes,):
+            refuse(f"the model must end in {data.classes} outputs, one for each class; it ends in {ends}", "model")
+        if last == "softmax":
+            refuse("cross_entropy takes the outputs before softmax: leave the softmax out", "model")
+    elif loss == "binary_cross_entropy_with_logits":
+        if data.classes != 2:
+            refuse(f"'{loss}' is for two classes; {data.title} has {data.classes or 'none'}", "loss")
+        if out != (1,):
+            refuse(f"the model must end in one output; it ends in {ends}", "model")
+        if last == "sigmoid":
+            refuse(f"'{loss}' takes the output before the sigmoid: leave the sigmoid out", "model")
+    elif data.classes:
+        refuse(f"'{loss}' is for numbers to predict; {data.title} has classes (cross_entropy)", "loss")
+    elif out != (1,):
+        refuse(f"the model must end in one output, as the targets have; it ends in {ends}", "model")
+    if run.order == "sorted" and not data.classes:
+        refuse("an order by class needs classes", "order")
+
+
+def program(run: Run, title: str, file: str, data_name: str = "", reports: Sequence[str] = ()) -> str:
+    """The program's text; `data_name` names another data set than the task does (a stand-in)."""
+    source = DATA_SETS[data_name or run.data["name"]]
+    settings = dict(run.data)
+    if len(source.shape) != 3 or source.shape[0] == 1:
+        settings["grayscale"] = False
+    wrong = unfit(source, settings)
+    if wrong:
+        raise GivenError(wrong, ("task", "data"))
+    data = as_used(source, settings)
+    layers, out = shapes_of(run, data)
+    fit_together(run, data, layers, out)
+    kinds = [REPORTS[name] for name in reports]
+    for kind in kinds:
+        why = kind.unfit(data, layers)
+        if why:
+            raise GivenError(f"'{kind.name}' cannot be reported: {why}", ("task", "report"))
+    code, imports = data_code(source, settings)
+    code_of_loss = loss_code(run.loss, data.classes)
+    functions = [BINARY] if "binary(" in code_of_loss else []
+    functions += dict.fromkeys(piece for kind in kinds for piece in (*kind.helpers, kind.code) if piece)
     words, init_code, bias_code = INIT[run.init]
+    held = "validation" if settings.get("split") else "test"
     order = (
         "torch.randperm(len(train_inputs))" if run.order == "shuffled"
         else "torch.argsort(train_targets.cpu(), stable=True)  # class after class, the same in every epoch"
     )  # fmt: skip
-    if run.order == "sorted" and not data.classes:
-        raise GivenError("an order by class needs classes", ("task", "order"))
     text = environment().get_template("program.py.j2").render(
         title=as_words(title), file=as_words(file), seed=run.seed, batch_size=run.batch_size, epochs=run.epochs, patience=run.patience,
-        imports=sorted({*imports, *STANDARD}), data_code=code, layers=[layer_code(*pair) for pair in layers],
-        ends_in="one number for each class" if data.classes else "the prediction",
-        summary="\n".join(textwrap.wrap(as_words(summary(run, data)), 100)), init_words=words, init_code=init_code, bias_code=bias_code,
-        loss_code=LOSSES[loss], optimiser_code=optimiser_code(run.optimizer), order_code=order, classes=data.classes,
-        predictions="outputs.argmax(1)" if data.classes else "outputs",
+        imports=sorted({*imports, *STANDARD, *(line for kind in kinds for line in kind.imports)}, key=_import_order), data_code=code,
+        layers=[layer_code(*pair) for pair in layers], ends_in=ending(data), augment=augmentation(settings), split=settings.get("split"),
+        summary="\n".join(textwrap.wrap(as_words(summary(run, source)), 100)), init_words=words, init_code=init_code, bias_code=bias_code,
+        loss_code=code_of_loss, optimiser_code=optimiser_code(run.optimizer), order_code=order, classes=data.classes, held=held,
+        class_code="(outputs[:, 0] > 0).long()" if functions[:1] == [BINARY] else "outputs.argmax(1)",
+        watched="train" if run.watch == "train" else held, functions=functions,
+        each_epoch=[(kind.name, kind.each_epoch) for kind in kinds if kind.each_epoch],
+        at_end=[(kind.name, kind.at_end) for kind in kinds if kind.at_end],
     )  # fmt: skip
     return formatted(text)
+
+
+def _import_order(line: str) -> tuple[bool, str]:
+    return line.startswith("from"), line
+
+
+def ending(data: DataSet) -> str:
+    """What the network's outputs are."""
+    return "one number for each class" if data.classes else "the prediction"
+
+
+def augmentation(settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What is done to a batch of training images."""
+    if not settings.get("flip") and not settings.get("shift"):
+        return None
+    words = []
+    if settings.get("flip"):
+        words.append("each image mirrored with probability 1/2")
+    if settings.get("shift"):
+        words.append(f"the batch moved by up to {settings['shift']} pixels")
+    sentence = ", ".join(words)
+    return {
+        "flip": bool(settings.get("flip")),
+        "shift": settings.get("shift"),
+        "words": sentence[0].upper() + sentence[1:] + ".",
+    }
 
 
 def as_words(text: str) -> str:
@@ -181,15 +265,19 @@ def formatted(text: str) -> str:
     return done.stdout
 
 
-def notebook(text: str, title: str, results: str = "") -> Any:
-    """The same program as a notebook: a cell for each part, run at the end."""
+def notebook(text: str, title: str, arguments: Sequence[str] = (), reports: Sequence[str] = ()) -> Any:
+    """The same program as a notebook: a cell for each part, then the run, then a cell for each report."""
     import nbformat
 
     head, _, body = text.partition("\n\nimport argparse")
     parts = ("import argparse" + body).split("\n\n\n")
-    cells = [nbformat.v4.new_markdown_cell(f"# {title}\n\n" + head.strip().strip('"').partition("\n")[2].strip())]
+    words = [line for line in head.strip().strip('"').strip().splitlines()[1:] if not line.startswith("    python")]
+    cells = [nbformat.v4.new_markdown_cell(f"# {title}\n\n" + "\n".join(words).strip())]
     cells += [nbformat.v4.new_code_cell(part.strip()) for part in parts if not part.startswith("if __name__")]
-    cells.append(nbformat.v4.new_code_cell(f"import sys\n\nsys.argv = {['program', *results.split()]!r}\nmain()"))
+    cells.append(nbformat.v4.new_code_cell(f"results = main({list(arguments)!r})"))
+    cells += [nbformat.v4.new_code_cell(REPORTS[name].plot) for name in reports if REPORTS[name].plot]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"  # the same each time
     book = nbformat.v4.new_notebook(cells=cells)
     book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return book

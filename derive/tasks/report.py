@@ -1,105 +1,83 @@
-"""What is said of a task's runs: tables, curves and sentences, every number of which comes from the runs."""
+"""What is said of a task's runs: tables, curves, pictures and sentences, every number of which comes from the runs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, sqrt
 
+from derive.document.charts import Chart
+from derive.document.pictures import Mosaic, Plane
 from derive.tasks.data import DATA_SETS
-from derive.tasks.runner import Finished
+from derive.tasks.finished import Finished
+from derive.tasks.reports import REPORTS, Table
 
-RISE = 1.05  # a test loss this much above its lowest has risen
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Curves over epochs: a title, and (name, values) for each."""
-
-    title: str
-    curves: tuple[tuple[str, tuple[float, ...]], ...]
+RISE = 1.05  # a loss this much above its lowest has risen
+FLAT = 0.02  # a loss that still falls by this share in an epoch is not flat
 
 
 @dataclass(frozen=True)
 class TaskReport:
-    """What a document shows of a task: its first program, a table, charts, sentences; `columns` head the table's rows."""
+    """What a document shows of a task: its first program, a table of its runs (with `columns` as its head), and what each
+    kind of report tells."""
 
     program: str
     files: tuple[str, ...]
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    charts: tuple[Chart, ...]
-    sentences: tuple[str, ...]
-    confusion: tuple[tuple[int, ...], ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    sentences: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    pictures: tuple[Mosaic | Plane, ...] = ()
     is_stand_in: bool = False
 
 
-def report_of(finished: list[Finished], asked: tuple[str, ...]) -> TaskReport:
-    """The report of all runs of a task."""
-    done = [one for one in finished if one.results and one.results["history"]]
-    stand_in = any(one.planned.is_stand_in for one in finished)
-    classes = any("accuracy" in one.results["history"][-1] for one in done)  # type: ignore[index]
-    columns = ["run", "parameters", "epochs", "train loss", "test loss", *(["accuracy"] if classes else []), "seconds"]
-    charts = []
-    if "curves" in asked and any(len(one.results["history"]) > 1 for one in done):  # type: ignore[index]
-        charts = [Chart("Loss (test dashed)", _losses(done))]
-        if classes:
-            charts.append(Chart("Accuracy on the test set", tuple((name(o), _series(o, "accuracy")) for o in done[:6])))
+def report_of(finished: list[Finished], asked: Sequence[str]) -> TaskReport:
+    """The report of all runs of a task; where none has results, its program alone."""
+    done = [one for one in finished if one.results]
+    first = next(iter(done), finished[0])
+    text, files = first.planned.text, tuple(one.planned.file for one in finished)
+    if not done:
+        failed = tuple(f"{one.title} failed: {one.error}." for one in finished if one.error)
+        return TaskReport(text, files, sentences=failed)
+    told = [REPORTS[name].tell(done) for name in asked]
     sentences = [
-        *_data_sentences(finished, done),
-        *_ranking(done, classes),
-        *(s for o in finished for s in _remarks(o)),
-    ]
-    if "gradient_norms" in asked:
-        sentences += [_norms(one) for one in done]
-    confusion: tuple[tuple[int, ...], ...] = ()
-    if "confusion" in asked and done and "confusion" in done[0].results:  # type: ignore[operator]
-        confusion = tuple(tuple(row) for row in done[0].results["confusion"])  # type: ignore[index]
+        *_data(finished, first), *_ranking(done), *(s for one in finished for s in _remarks(one)), *(s for t in told for s in t.sentences)
+    ]  # fmt: skip
     return TaskReport(
-        finished[0].planned.text, tuple(one.planned.file for one in finished), tuple(columns), tuple(map(_row, done)),
-        tuple(charts), tuple(sentences), confusion, stand_in,
+        text, files, _columns(done), tuple(map(_row, done)), tuple(sentences),
+        tables=tuple(t for one in told for t in one.tables), charts=tuple(c for one in told for c in one.charts),
+        pictures=tuple(p for one in told for p in one.pictures), is_stand_in=any(one.planned.is_stand_in for one in done),
     )  # fmt: skip
 
 
-def name(one: Finished) -> str:
-    """What a run is called."""
-    return one.planned.run.name or "the run"
-
-
-def _series(one: Finished, key: str) -> tuple[float, ...]:
-    return tuple(float(row[key]) for row in one.results["history"])  # type: ignore[index]
-
-
-def _losses(done: list[Finished]) -> tuple[tuple[str, tuple[float, ...]], ...]:
-    curves = []
-    for one in done[:6]:
-        curves.append((name(one), _series(one, "train_loss")))
-        curves.append((f"{name(one)}, test", _series(one, "test_loss")))
-    return tuple(curves)
+def _columns(done: list[Finished]) -> tuple[str, ...]:
+    held = done[0].held_out
+    accuracy = ("accuracy",) if "accuracy" in done[0].found else ()
+    test = ("test loss",) if held != "test" else ()
+    return ("run", "parameters", "epochs", "train loss", f"{held} loss", *test, *accuracy, "seconds")
 
 
 def _row(one: Finished) -> tuple[str, ...]:
-    history = one.results["history"]  # type: ignore[index]
-    last = history[-1]
-    accuracy = [f"{100 * last['accuracy']:.2f} %"] if "accuracy" in last else []
-    seconds = sum(row["seconds"] for row in history)
+    found = one.found
+    accuracy = (f"{100 * found['accuracy']:.2f} %",) if "accuracy" in found else ()
+    test = (f"{found['test_loss']:.4f}",) if one.held_out != "test" else ()
+    losses = (f"{one.train_loss[-1]:.4f}", f"{one.held_loss[-1]:.4f}") if found["history"] else ("", "")
+    seconds = sum(row["seconds"] for row in found["history"])
     return (
-        name(one), f"{one.results['parameters']:,}", str(len(history)), f"{last['train_loss']:.4f}",  # type: ignore[index]
-        f"{last['test_loss']:.4f}", *accuracy, f"{seconds:.1f}",
+        one.name, f"{found['parameters']:,}", str(len(found["history"])), *losses, *test, *accuracy, f"{seconds:.1f}",
     )  # fmt: skip
 
 
-def _data_sentences(finished: list[Finished], done: list[Finished]) -> list[str]:
-    if not done:
-        return []
-    first, results = done[0].planned, done[0].results
-    assert results is not None
-    used, meant = DATA_SETS[first.data], DATA_SETS[first.run.data["name"]]
-    size = " x ".join(map(str, results["shape"]))
+def _data(finished: list[Finished], first: Finished) -> list[str]:
+    planned, found = first.planned, first.found
+    used, meant = DATA_SETS[planned.data], DATA_SETS[planned.run.data["name"]]
+    size = " x ".join(map(str, found["shape"]))
     words = [
-        f"{results['train']:,} training and {results['test']:,} test examples of {used.title}, each of size {size}; "
-        f"trained on {results['device']} with PyTorch {results['torch']}."
+        f"{found['train']:,} training and {found['test']:,} test examples of {used.title}, each of size {size}; "
+        f"trained on {found['device']} with PyTorch {found['torch']}, seed {planned.run.seed}."
     ]
-    if first.is_stand_in:
+    if planned.is_stand_in:
         words.insert(
             0,
             f"{meant.title} was not there and could not be fetched. What follows was run on {used.title} in its place, and says "
@@ -109,28 +87,29 @@ def _data_sentences(finished: list[Finished], done: list[Finished]) -> list[str]
         words.append(
             "This was a quick pass over a few examples, to see that the programs run; its numbers mean little."
         )
+    missing = [one.name for one in finished if not one.results and not one.error]
+    if missing:
+        words.append(f"Not run yet: {', '.join(missing)}.")
     return words
 
 
-def _ranking(done: list[Finished], classes: bool) -> list[str]:
+def _ranking(done: list[Finished]) -> list[str]:
     if len(done) < 2:
-        if not done or not classes:
-            return []
-        last = _series(done[0], "accuracy")
-        return [f"After {len(last)} epochs {100 * last[-1]:.2f} % of the test set are classified rightly."]
+        return []
+    classes = all("accuracy" in one.found for one in done)
     key = "accuracy" if classes else "test_loss"
-    ordered = sorted(done, key=lambda one: _series(one, key)[-1], reverse=classes)
+    ordered = sorted((one for one in done if isfinite(one.found[key])), key=lambda one: one.found[key], reverse=classes)
+    if len(ordered) < 2:
+        return []
     best, worst = ordered[0], ordered[-1]
 
     def figure(one: Finished) -> str:
-        value = _series(one, key)[-1]
-        return f"{100 * value:.2f} %" if classes else f"{value:.4f}"
+        return f"{100 * one.found[key]:.2f} %" if classes else f"{one.found[key]:.4f}"
 
     what = "accuracy on the test set" if classes else "test loss"
-    words = f"The best {what} is that of {name(best)}, {figure(best)}; {name(worst)} comes last with {figure(worst)}."
+    words = f"The best {what} is that of {best.name}, {figure(best)}; {worst.name} comes last with {figure(worst)}."
     if classes:
-        gap = _series(best, key)[-1] - _series(worst, key)[-1]
-        noise = 2 * _error(best)
+        gap, noise = best.found[key] - worst.found[key], 2 * _error(best)
         if gap < noise:
             words += f" Their difference of {100 * gap:.2f} points is within the noise of the test set ({100 * noise:.2f} points)."
     return [words]
@@ -138,41 +117,55 @@ def _ranking(done: list[Finished], classes: bool) -> list[str]:
 
 def _error(one: Finished) -> float:
     """The standard error of a difference of two accuracies."""
-    accuracy = _series(one, "accuracy")[-1]
-    return sqrt(2 * accuracy * (1 - accuracy) / max(one.results["test"], 1))  # type: ignore[index]
+    accuracy = one.found["accuracy"]
+    return sqrt(2 * accuracy * (1 - accuracy) / max(one.found["test"], 1))
 
 
 def _remarks(one: Finished) -> list[str]:
     """What is wrong with a run, or worth saying of it."""
     if one.results is None:
-        return [f"{name(one).capitalize()} failed: {one.error}."]
-    train, test = _series(one, "train_loss"), _series(one, "test_loss")
-    label = name(one)[:1].upper() + name(one)[1:]
-    if not isfinite(train[-1]):
-        return [f"{label} diverged: its loss is no number from epoch {len(train)} on."]
-    remarks = []
-    if "accuracy" in one.results["history"][-1]:
-        guess = max(sum(row) for row in one.results["confusion"]) / max(one.results["test"], 1)
-        accuracy = _series(one, "accuracy")[-1]
-        if accuracy <= guess + 3 * sqrt(guess * (1 - guess) / max(one.results["test"], 1)):
-            said = [sum(column) for column in zip(*one.results["confusion"], strict=True)]
-            same = " It gives every example the same class." if max(said) == sum(said) else ""
-            remarks.append(
-                f"{label} has not learned: {100 * accuracy:.2f} % is no more than naming the commonest class "
-                f"({100 * guess:.2f} %).{same}"
-            )
-    lowest = min(range(len(test)), key=lambda k: test[k])
-    if lowest < len(test) - 1 and test[-1] > RISE * test[lowest] and train[-1] < train[lowest]:
-        remarks.append(
-            f"{label} overfits: its test loss is lowest in epoch {lowest + 1} ({test[lowest]:.4f}) and rises to {test[-1]:.4f}, "
-            f"while its training loss falls from {train[lowest]:.4f} to {train[-1]:.4f}."
-        )
-    zero = [layer for layer, norm in one.results["gradient_norms"].items() if norm == 0]
-    if zero:
-        remarks.append(f"{label}: no gradient reaches the weights of {', '.join(zero)}; they cannot learn.")
-    return remarks
+        return [f"{one.title} failed: {one.error}."] if one.error else []
+    if not one.found["history"]:
+        return []
+    train, held = one.train_loss, one.held_loss
+    if not isfinite(train[-1]) or not isfinite(held[-1]):
+        return [f"{one.title} diverged: its loss is no number from epoch {len(train)} on."]
+    return [*(_not_learned(one) or _overfits(one, train, held)), *_not_flat(one, train)]
 
 
-def _norms(one: Finished) -> str:
-    norms = ", ".join(f"{layer} {norm:.2e}" for layer, norm in one.results["gradient_norms"].items())  # type: ignore[index]
-    return f"Gradient norms of {name(one)}, layer by layer: {norms}."
+def _not_learned(one: Finished) -> list[str]:
+    if "accuracy" not in one.found:
+        return []
+    counts, said = one.found["class_counts"], one.found["predicted_counts"]
+    total = max(sum(counts), 1)
+    guess, accuracy = max(counts) / total, one.found["accuracy"]
+    if accuracy > guess + 3 * sqrt(guess * (1 - guess) / total):
+        return []
+    same = " It gives every example the same class." if max(said) == sum(said) else ""
+    return [
+        f"{one.title} has not learned: {100 * accuracy:.2f} % is no more than naming the commonest class "
+        f"({100 * guess:.2f} %).{same}"
+    ]
+
+
+def _overfits(one: Finished, train: tuple[float, ...], held: tuple[float, ...]) -> list[str]:
+    lowest = min(range(len(held)), key=lambda k: held[k])
+    if lowest == len(held) - 1 or held[-1] <= RISE * held[lowest] or train[-1] >= train[lowest]:
+        return []
+    return [
+        f"{one.title} overfits: its {one.held_out} loss is lowest in epoch {lowest + 1} ({held[lowest]:.4f}) and rises to "
+        f"{held[-1]:.4f}, while its training loss falls from {train[lowest]:.4f} to {train[-1]:.4f}."
+    ]
+
+
+def _not_flat(one: Finished, train: tuple[float, ...]) -> list[str]:
+    """Where training until the loss is flat ended at its limit instead."""
+    if not one.planned.run.patience or one.planned.quick:
+        return []
+    if len(train) < one.planned.run.epochs:
+        return [
+            f"{one.title} was flat after {len(train)} epochs: no lower loss in the last {one.planned.run.patience}."
+        ]
+    falls = len(train) > 1 and train[-2] - train[-1] > FLAT * train[-2]
+    words = f"{one.title} reached its limit of {len(train)} epochs before its loss was flat"
+    return [words + (f"; it still fell from {train[-2]:.4f} to {train[-1]:.4f} in the last." if falls else ".")]

@@ -2,90 +2,93 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+import re
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from derive.document.engine import write_text
-from derive.errors import GivenError
-from derive.problem.task import Run
-from derive.tasks.data import DATA_SETS, found_in, torchvision_works
-from derive.tasks.program import program
+from derive.errors import DeriveError, GivenError
+from derive.tasks.data import DATA_SETS
+from derive.tasks.fetch import locate
+from derive.tasks.finished import Finished, Planned
+from derive.tasks.program import notebook, program
+from derive.tasks.remote import run_on_worker, run_program
 
 QUICK_EPOCHS, QUICK_EXAMPLES = 1, 500
+ADDRESS = re.compile(r"(?:tcp://|tls://)?([^/\s]+):(\d+)$")
+EPOCH = re.compile(r"epoch (\d+)/(\d+)\s+(.*)")
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A run with its program: where it goes, the data that it reads, and whether that is a stand-in."""
+class Listener(Protocol):
+    """Who is told how far the runs are."""
 
-    run: Run
-    text: str
-    file: str
-    data: str
-    folder: Path | None
-    quick: bool = False
-
-    @property
-    def is_stand_in(self) -> bool:
-        return self.data != self.run.data["name"]
-
-    @property
-    def key(self) -> str:
-        """What the results hang on: the program, and how much of it is run."""
-        return hashlib.sha256(f"{self.text}|{self.quick}".encode()).hexdigest()[:16]
+    def say(self, line: str) -> None: ...
+    def step(self, label: str, done: int, total: int, words: str) -> None: ...
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A run that ended: its results, or what went wrong."""
+class Quiet:
+    """Nobody."""
 
-    planned: Planned
-    results: dict[str, Any] | None
-    error: str = ""
-    was_cached: bool = False
-    notes: tuple[str, ...] = field(default=())
+    def say(self, line: str) -> None:
+        pass
+
+    def step(self, label: str, done: int, total: int, words: str) -> None:
+        pass
 
 
-def plan(problem: Any, data_folder: Path | None, quick: bool = False) -> list[Planned]:
-    """The programs of a problem's runs; raises GivenError where a model does not fit, or no data can be had."""
+def programs(problem: Any, run: int, data: str, quick: bool = False, folder: Path | None = None) -> Planned:
+    """The program of one run of a problem's task on a data set; raises GivenError where something does not fit."""
+    task = problem.task
+    file = f"{problem.id}{f'-{run + 1}' if len(task.runs) > 1 else ''}.py"
+    text = program(task.runs[run], problem.title, file, data, task.report)
+    return Planned(task.runs[run], text, file, data, folder, quick, task.report)
+
+
+def plan(
+    problem: Any, folder: Path | None, quick: bool = False, listener: Listener | None = None,
+    find: Callable[..., Path | None] = locate,
+) -> list[Planned]:  # fmt: skip
+    """The programs of a problem's runs, on the sets that they name or the first of their stand-ins that is there."""
+    say = (listener or Quiet()).say
+
+    @cache
+    def where(name: str) -> tuple[str, Path | None]:
+        for known in (name, *DATA_SETS[name].stand_ins):
+            data = DATA_SETS[known]
+            # a set in a place that was named for another one is not that other one: stand-ins lie where they usually lie
+            found = find(data, folder, say) if known == name else find(data, None, _nobody)
+            if not data.files or found is not None:
+                return known, found
+        raise GivenError(f"{DATA_SETS[name].title} is not there; name its folder with --data", ("task", "data"))
+
     planned = []
-    for k, run in enumerate(problem.task.runs):
-        name = run.data["name"]
-        data = DATA_SETS[name]
-        folder = found_in(data, data_folder) if data.files else None
-        if data.files and folder is None and not torchvision_works():
-            if not data.stand_in:
-                raise GivenError(f"{data.title} is not there; name its folder with --data", ("task", "data"))
-            name = data.stand_in
-        file = f"{problem.id}{f'-{k + 1}' if len(problem.task.runs) > 1 else ''}.py"
-        planned.append(Planned(run, program(run, problem.title, file, name), file, name, folder, quick))
+    for number, run in enumerate(problem.task.runs):
+        programs(problem, number, run.data["name"])  # what does not fit the set that is named is told
+        planned.append(programs(problem, number, where(run.data["name"])[0], quick, where(run.data["name"])[1]))
     return planned
 
 
-def run_all(
-    planned: list[Planned],
-    out: Path,
-    say: Callable[[str], None],
-    device: str = "auto",
-    jobs: int = 1,
-    force: bool = False,
-) -> list[Finished]:
-    """Every run, several at once where asked; programs go to out/programs, results to out/runs."""
-    for one in planned:
-        write_text(one.text, out / "programs" / one.file)
-    if jobs <= 1 or len(planned) == 1:
-        return [run_one(one, out, say, device, 0, force) for one in planned]
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    with ThreadPoolExecutor(jobs) as pool:  # each thread waits for a process
-        return list(pool.map(lambda one: run_one(one, out, say, device, threads, force), planned))
+def _nobody(line: str) -> None:
+    pass
+
+
+def known_results(problem: Any, out: Path) -> list[Finished]:
+    """For each run of a task the results of exactly its program, on the set that it names or on a stand-in; a run that
+    was not run has none."""
+    finished = []
+    for number, run in enumerate(problem.task.runs):
+        name = run.data["name"]
+        options = [programs(problem, number, known) for known in (name, *DATA_SETS[name].stand_ins)]
+        tried = [Finished(option, cached(option, out)) for option in options]
+        finished.append(next((one for one in tried if one.results is not None), tried[0]))
+    return finished
 
 
 def cached(planned: Planned, out: Path) -> dict[str, Any] | None:
@@ -98,57 +101,202 @@ def cached(planned: Planned, out: Path) -> dict[str, Any] | None:
     return found
 
 
-def run_one(
-    planned: Planned, out: Path, say: Callable[[str], None], device: str, threads: int, force: bool = False
-) -> Finished:
-    """One program in a process of its own; it goes on from its checkpoint if it was stopped before."""
-    label = planned.run.name or planned.file
-    known = None if force else cached(planned, out)
-    if known is not None:
-        say(f"{label}: results of an earlier run of the same program")
-        return Finished(planned, known, was_cached=True)
-    runs = out / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
-    results, checkpoint = runs / f".{planned.key}.results", runs / f"{planned.key}.checkpoint"
+def arguments(planned: Planned, device: str, threads: int = 0) -> list[str]:
+    """What a program is started with."""
+    found = ["--device", device, *(["--threads", str(threads)] if threads else [])]
+    found += ["--data", str(planned.folder.resolve())] if planned.folder else []
+    return found + (["--epochs", str(QUICK_EPOCHS), "--limit", str(QUICK_EXAMPLES)] if planned.quick else [])
+
+
+def run_all(
+    planned: Sequence[Planned], out: Path, listener: Listener, device: str = "auto", jobs: int = 0, force: bool = False,
+    notebooks: bool = False, cluster: Any = None,
+) -> list[Finished]:  # fmt: skip
+    """Runs every program that has no results yet, several at a time where that pays; `force` runs them all. With
+    `notebooks`, each run is that of its notebook, executed from top to bottom. `cluster` is a Dask client."""
+    for one in planned:
+        write_text(one.text, out / "programs" / one.file)
+    (out / "runs").mkdir(parents=True, exist_ok=True)
+    finished: dict[int, Finished] = {}
+    for k, one in enumerate(planned):
+        known = None if force or (notebooks and not book_path(one, out).exists()) else cached(one, out)
+        if known is not None:
+            listener.say(f"{one.label}: results of an earlier run of the same program")
+            finished[k] = Finished(one, known, was_cached=True)
+    todo = [(k, one) for k, one in enumerate(planned) if k not in finished]
     if force:
-        checkpoint.unlink(missing_ok=True)
-    command = [
-        sys.executable, "-u", str((out / "programs" / planned.file).resolve()), "--device", device,
-        "--results", str(results.resolve()), "--checkpoint", str(checkpoint.resolve()),
-    ]  # fmt: skip
-    command += ["--data", str(planned.folder.resolve())] if planned.folder else []
-    command += ["--threads", str(threads)] if threads else []
-    command += ["--epochs", str(QUICK_EPOCHS), "--limit", str(QUICK_EXAMPLES)] if planned.quick else []
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=out)
-    lines: list[str] = []
+        for _, one in todo:
+            checkpoint_path(one, out).unlink(missing_ok=True)
+    if cluster is not None:
+        run_on_cluster(todo, out, listener, device, cluster, finished)
+    else:
+        run_here(todo, out, listener, device, jobs or default_jobs(device, len(todo)), notebooks, finished)
+    return [finished[k] for k in range(len(planned))]
+
+
+def default_jobs(device: str, runs: int) -> int:
+    """On a CPU, a run for each core: small networks gain little from a second thread. An accelerator takes one at a time."""
+    if device not in ("auto", "cpu") or (device == "auto" and has_accelerator()):
+        return 1
+    return max(1, min(os.cpu_count() or 1, runs))
+
+
+def has_accelerator() -> bool:
+    """Whether a program would choose another device than the CPU."""
+    import torch
+
+    xpu = getattr(torch, "xpu", None)
+    return torch.cuda.is_available() or torch.backends.mps.is_available() or bool(xpu and xpu.is_available())
+
+
+def checkpoint_path(planned: Planned, out: Path) -> Path:
+    return (out / "runs" / f"{planned.key}.checkpoint").resolve()
+
+
+def book_path(planned: Planned, out: Path) -> Path:
+    return out / "programs" / Path(planned.file).with_suffix(".ipynb").name
+
+
+def teller(planned: Planned, listener: Listener) -> Callable[[str], None]:
+    """Tells what a program prints: its epochs as steps, the rest as it stands."""
+
+    def tell(line: str) -> None:
+        match = EPOCH.match(line)
+        if match:
+            listener.step(planned.label, int(match.group(1)), int(match.group(2)), match.group(3))
+        elif line:
+            listener.say(f"{planned.label}: {line}")
+
+    return tell
+
+
+def kept(planned: Planned, out: Path, results: dict[str, Any] | None, error: str) -> Finished:
+    """The run with its results, written where later builds look for them."""
+    if results is None:
+        return Finished(planned, None, error)
+    results["data_set"] = planned.data
+    write_text(json.dumps(results), out / "runs" / f"{planned.key}.json")
+    return Finished(planned, results)
+
+
+def run_here(
+    todo: list[tuple[int, Planned]], out: Path, listener: Listener, device: str, jobs: int, notebooks: bool,
+    finished: dict[int, Finished],
+) -> None:  # fmt: skip
+    """Runs on this machine, `jobs` at a time, which share its cores."""
+    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
+
+    def run(one: Planned) -> Finished:
+        tell = teller(one, listener)
+        if notebooks:
+            results, error = run_notebook(one, out, arguments(one, device, threads), tell)
+        else:
+            place = str(checkpoint_path(one, out))
+            results, error = run_program(one.text, one.file, arguments(one, device, threads), place, tell)
+        return kept(one, out, results, error)
+
+    with ThreadPoolExecutor(jobs) as pool:  # each thread waits for a process
+        running: dict[Future[Finished], int] = {pool.submit(run, one): k for k, one in todo}
+        try:
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    finished[running.pop(future)] = future.result()
+        except BaseException:
+            for future in running:
+                future.cancel()
+            raise
+
+
+def run_notebook(
+    planned: Planned, out: Path, start: list[str], say: Callable[[str], None]
+) -> tuple[dict[str, Any] | None, str]:
+    """Executes the notebook of a run from top to bottom and writes it with its outputs; the run's results."""
     try:
-        for line in process.stdout or ():
-            lines.append(line.rstrip())
-            say(f"{label}: {lines[-1]}")
-        process.wait()
+        import nbformat
+        from nbclient import NotebookClient
+        from nbclient.exceptions import CellExecutionError
+    except ImportError:
+        raise DeriveError(
+            "notebooks need nbformat, nbclient, ipykernel and matplotlib: pip install 'derive[notebook]'"
+        ) from None
+
+    class Telling(NotebookClient):
+        def output(self, outs: Any, msg: Any, display_id: Any, cell_index: int) -> Any:
+            if msg["msg_type"] == "stream":
+                for line in msg["content"]["text"].splitlines():
+                    say(line)
+            return super().output(outs, msg, display_id, cell_index)
+
+    title = planned.text.partition('"""')[2].partition("\n")[0]
+    book = notebook(planned.text, title, start, planned.reports)
+    book.cells.append(nbformat.v4.new_code_cell("import json\n\nprint(json.dumps(results))"))  # for us; not written
+    try:
+        Telling(book, timeout=None, kernel_name="python3").execute()
+    except CellExecutionError as error:
+        return None, str(error).strip().splitlines()[-1]
+    outputs = book.cells.pop().outputs
+    results: dict[str, Any] = json.loads("".join(output.get("text", "") for output in outputs))
+    target = write_text(nbformat.writes(book), book_path(planned, out))
+    say(f"wrote {target}")
+    return results, ""
+
+
+@contextmanager
+def dask_cluster(address: str) -> Iterator[Any]:
+    """A client of an existing Dask cluster; raises DeriveError where there is none."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise DeriveError("--dask needs Dask: pip install 'derive[dask]'") from None
+    answers(address)
+    try:
+        client = Client(address, timeout="10s", set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise DeriveError(f"no Dask cluster answers at '{address}': {error}") from None
+    try:
+        yield client
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-    if process.returncode != 0 or not results.exists():
-        return Finished(planned, None, lines[-1] if lines else f"ended with status {process.returncode}")
-    found: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
-    found["data"] = planned.data
-    write_text(json.dumps(found), runs / f"{planned.key}.json")
-    results.unlink()
-    checkpoint.unlink(missing_ok=True)
-    return Finished(planned, found)
+        client.close()
 
 
-def execute_notebook(planned: Planned, title: str, out: Path, device: str) -> Path:
-    """The notebook of a run, executed with its outputs."""
-    import nbformat
-    from nbclient import NotebookClient
+def answers(address: str) -> None:
+    """Raises DeriveError where nobody listens at an address; Dask's client would only say so after its time limit."""
+    match = ADDRESS.match(address)
+    if match is None:
+        raise DeriveError(f"no address of a Dask scheduler: '{address}'; it looks like tcp://host:8786")
+    try:
+        socket.create_connection((match.group(1).strip("[]"), int(match.group(2))), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise DeriveError(f"no Dask cluster answers at '{address}': {error}") from None
 
-    from derive.tasks.program import notebook
 
-    arguments = f"--device {device}" + (f" --data {planned.folder.resolve()}" if planned.folder else "")
-    arguments += f" --epochs {QUICK_EPOCHS} --limit {QUICK_EXAMPLES}" if planned.quick else ""
-    book = notebook(planned.text, title, arguments)
-    NotebookClient(book, timeout=None, kernel_name="python3").execute()
-    return write_text(nbformat.writes(book), out / "programs" / Path(planned.file).with_suffix(".ipynb").name)
+def run_on_cluster(
+    todo: list[tuple[int, Planned]], out: Path, listener: Listener, device: str, client: Any,
+    finished: dict[int, Finished],
+) -> None:  # fmt: skip
+    """Runs on the workers of a Dask cluster, which need torch, and the data at the same path; not derive."""
+    import cloudpickle
+    from distributed import as_completed
+
+    from derive.tasks import remote
+
+    cloudpickle.register_pickle_by_value(remote)
+    topic = f"derive-{os.getpid()}"
+    tellers = {one.file: teller(one, listener) for _, one in todo}
+    client.subscribe_topic(topic, lambda event: tellers[event[1][0]](event[1][1]))
+    futures = {
+        client.submit(
+            run_on_worker, one.text, one.file, arguments(one, device), f"derive-{one.key}.checkpoint", topic, pure=False
+        ): (k, one)
+        for k, one in todo
+    }
+    try:
+        for future in as_completed(list(futures), loop=client.loop):
+            k, one = futures[future]
+            error = future.exception()
+            results, words = (None, str(error)) if error else future.result()
+            finished[k] = kept(one, out, results, words)
+    finally:
+        client.cancel(list(futures))
+        client.unsubscribe_topic(topic)
+        cloudpickle.unregister_pickle_by_value(remote)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import gzip
-import importlib.util
 import json
 import pickle
 import subprocess
@@ -12,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -22,55 +19,16 @@ from derive.errors import InputError
 from derive.pipeline import vocabulary
 from derive.problem.read import find, read_problem
 from derive.session import task_report
-from derive.tasks.data import DATA_SETS, is_fashion
-from derive.tasks.program import notebook, program
+from derive.tasks.data import DATA_SETS, as_used, is_fashion
+from derive.tasks.program import notebook, program, shapes_of
 from derive.tasks.report import report_of
-from derive.tasks.runner import plan, run_all
+from derive.tasks.runner import Quiet, plan, run_all
 from derive.topics.stack import stack_of
 from derive.topics.stack_answers import objective_of
+from tests.tasks.made import Heard, cifar_folder, idx_folder, loaded, problem
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TASKS = [p for sheet in find([ROOT / "problems" / "coding"], vocabulary()) for p in sheet.problems]
-
-
-def problem(tmp_path: Path, task: str, name: str = "p") -> Any:
-    file = tmp_path / f"{name}.yaml"
-    file.write_text(f"title: t\ntask:\n{task}")
-    return read_problem(file, vocabulary())
-
-
-def loaded(text: str, tmp_path: Path) -> Any:
-    path = tmp_path / "program_under_test.py"
-    path.write_text(text)
-    spec = importlib.util.spec_from_file_location("program_under_test", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def write_idx(folder: Path, name: str, array: np.ndarray, compress: bool) -> None:
-    data = bytes([0, 0, 8, array.ndim]) + b"".join(int(s).to_bytes(4, "big") for s in array.shape) + array.tobytes()
-    (folder / (f"{name}.gz" if compress else name)).write_bytes(gzip.compress(data) if compress else data)
-
-
-def idx_folder(folder: Path, compress: bool) -> Path:
-    random = np.random.default_rng(0)
-    for part, count in (("train", 60), ("t10k", 20)):
-        labels = random.integers(0, 10, count, dtype=np.uint8)
-        images = np.zeros((count, 28, 28), dtype=np.uint8)
-        for k, label in enumerate(labels):
-            images[k, 2 * label : 2 * label + 3] = 200
-        write_idx(folder, f"{part}-images-idx3-ubyte", images, compress)
-        write_idx(folder, f"{part}-labels-idx1-ubyte", labels, compress)
-    return folder
-
-
-def cifar_folder(folder: Path) -> Path:
-    random = np.random.default_rng(0)
-    for name in (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"):
-        batch = {b"data": random.integers(0, 256, (10, 3072), dtype=np.uint8), b"labels": [int(k) for k in range(10)]}
-        (folder / name).write_bytes(pickle.dumps(batch))
-    return folder
 
 
 DENSE = "  model: [flatten, {dense: 12, activation: relu}, {dense: 10}]\n"
@@ -81,15 +39,15 @@ def test_a_program_runs_by_itself_on_the_original_format(tmp_path: Path, compres
     made = problem(tmp_path, f"  data: mnist\n{DENSE}  epochs: 8\n  batch_size: 10\n")
     (one,) = plan(made, idx_folder(tmp_path, compress))
     assert not one.is_stand_in and "derive" not in one.text
-    said: list[str] = []
-    (finished,) = run_all([one], tmp_path / "out", said.append)
+    told = Heard()
+    (finished,) = run_all([one], tmp_path / "out", told)
     history = finished.results["history"]
     assert len(history) == 8 and history[-1]["train_loss"] < history[0]["train_loss"] and history[-1]["accuracy"] > 0.5
     assert finished.results["parameters"] == 784 * 12 + 12 + 12 * 10 + 10 and finished.results["shape"] == [1, 28, 28]
-    assert sum(map(sum, finished.results["confusion"])) == 20 and any("epoch 8/8" in line for line in said)
-    again = run_all([one], tmp_path / "out", said.append)[0]
+    assert sum(finished.results["class_counts"]) == 20 and told.steps[-1][1:3] == (8, 8)
+    again = run_all([one], tmp_path / "out", Quiet())[0]
     assert again.was_cached and again.results == finished.results
-    forced = run_all([one], tmp_path / "out", said.append, force=True)[0]
+    forced = run_all([one], tmp_path / "out", Quiet(), force=True)[0]
     losses = [[row["test_loss"] for row in run.results["history"]] for run in (finished, forced)]
     assert not forced.was_cached and losses[0] == losses[1]
 
@@ -113,11 +71,13 @@ def test_cifar_is_read_grey_and_nothing_but_arrays_is_unpickled(tmp_path: Path) 
 
 def test_a_stand_in_says_that_it_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("derive.tasks.runner.torchvision_works", lambda: False)
+    monkeypatch.setattr("derive.tasks.fetch.fetched", lambda *_: "there is no network")
     made = problem(tmp_path, f"  data: cifar10\n{DENSE}  epochs: 1\n")
-    planned = plan(made, tmp_path)
+    told = Heard()
+    planned = plan(made, tmp_path, listener=told)
+    assert "CIFAR-10" in told.lines[0] and "no network" in told.lines[0]
     assert planned[0].is_stand_in
-    report = report_of(run_all(planned, tmp_path / "out", lambda _: None), ("accuracy",))
+    report = report_of(run_all(planned, tmp_path / "out", Quiet()), ("accuracy",))
     assert report.is_stand_in and "CIFAR-10 was not there" in report.sentences[0]
 
 
@@ -141,52 +101,80 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(tmp_path: Path) -> None:
     assert run("b.json", "--checkpoint", "c.pt") == whole
 
 
-def test_programs_take_the_gradients_that_derive_derives(tmp_path: Path) -> None:
-    """One step of a generated program against the symbolic gradients, at the same weights."""
-    layers = "[{dense: 4, activation: tanh}, {dense: 2, activation: softmax}]"
-    text = f"title: t\ngiven:\n  network: {{convention: row, input: 2, layers: {layers}}}\n"
-    file = tmp_path / "q.yaml"
-    file.write_text(text + "  loss: cross_entropy\nask: [backward]\n")
+def dense_tail(run: Any, layers: list[Any]) -> int:
+    """Where the last layers begin that are dense (with what is applied entrywise), so that derive has matrix equations."""
+    start = len(layers)
+    while start and (layers[start - 1][0].name == "dense" or getattr(layers[start - 1][0], "name", "") == "activate"):
+        start -= 1
+    while layers[start][0].name != "dense":
+        start += 1
+    return start
+
+
+LOSS_OF = {"cross_entropy": "cross_entropy", "mse": "{mse: {reduction: mean}}"}
+
+
+@pytest.mark.parametrize("task", TASKS, ids=[p.id for p in TASKS])
+def test_programs_take_the_gradients_that_derive_derives(task: Any, tmp_path: Path) -> None:
+    """One training step of each generated program against the symbolic gradients, at the same weights: of all dense layers
+    after the last layer of another kind (whose output is taken from the program), and of what enters them."""
+    for run in {(run.layers, run.loss, run.init): run for run in task.task.runs}.values():
+        data = as_used(DATA_SETS[run.data["name"]], run.data)
+        module = loaded(program(run, task.title, "p.py", reports=task.task.report), tmp_path)
+        torch.manual_seed(1)
+        model = module.make_model().double()
+        module.initialise(model)
+        layers, _ = shapes_of(run, data)
+        start = dense_tail(run, layers)
+        inputs = torch.rand(8, *data.shape).double()
+        targets = torch.arange(8) % data.classes if data.classes else torch.rand(8, 1).double()
+        features = model[:start](inputs).detach().requires_grad_()
+        loss_function = torch.nn.CrossEntropyLoss() if data.classes else torch.nn.MSELoss()
+        loss_function(model[start:](features), targets).backward()
+        objective, stack = symbolic(layers[start:], features.shape[1], run.loss.name, tmp_path)
+        linear = [layer for layer in model[start:] if isinstance(layer, torch.nn.Linear)]
+        values = {stack.x: features.detach(), stack.batch: torch.tensor(8.0).double()}
+        values[stack.y] = torch.nn.functional.one_hot(targets, data.classes).double() if data.classes else targets
+        theirs = {}
+        by_name = {s.name: s for s in stack.parameters}
+        for k, layer in enumerate(linear, 1):
+            values[by_name[f"W{k}"]], values[by_name[f"b{k}"]] = layer.weight.detach().T, layer.bias.detach()[:, None]
+            theirs |= {f"W{k}": layer.weight.grad.T, f"b{k}": layer.bias.grad[:, None]}
+        bindings = Bindings(values, "")
+        for symbol, expr in objective.named:
+            bindings.values[symbol] = evaluate(expr, bindings)
+        assert theirs
+        for name, gradient in theirs.items():
+            ours = evaluate(objective.gradients[by_name[name]], bindings)
+            assert torch.allclose(ours, gradient, rtol=1e-9, atol=1e-12), (run.name, name)
+
+
+def symbolic(layers: list[Any], inputs: int, loss: str, folder: Path) -> Any:
+    """derive's objective with its gradients, for dense layers on rows."""
+    words: list[Any] = []
+    for layer, _ in layers:
+        if layer.name == "dense":
+            words.append({"dense": int(layer.units), "activation": layer.activation.name})
+        elif layer.name == "activate":
+            words[-1]["activation"] = layer.activation.name
+    if loss == "cross_entropy":
+        words[-1]["activation"] = "softmax"
+    text = {"convention": "row", "input": inputs, "layers": words}
+    file = folder / "q.yaml"
+    file.write_text(f"title: t\ngiven:\n  network: {json.dumps(text)}\n  loss: {loss}\nask: [backward]\n")
     stack = stack_of(read_problem(file, vocabulary()).given)
-    objective = objective_of(stack)
-    made = problem(tmp_path, "  data: moons\n  model: [{dense: 4, activation: tanh}, {dense: 2}]\n  epochs: 1\n")
-    module = loaded(program(made.task.runs[0], "t", "p.py"), tmp_path)
-    torch.manual_seed(1)
-    model = module.make_model().double()
-    inputs, targets, *_ = module.load_data(tmp_path)
-    inputs, targets = inputs[:32].double(), targets[:32]
-    torch.nn.CrossEntropyLoss()(model(inputs), targets).backward()
-    first, second = model[0], model[2]
-    values = {
-        stack.x: inputs, stack.y: torch.nn.functional.one_hot(targets, 2).double(), stack.batch: torch.tensor(32.0).double(),
-    }  # fmt: skip
-    by_name = {s.name: s for s in stack.parameters}
-    known = {"W1": first.weight.T, "b1": first.bias[:, None], "W2": second.weight.T, "b2": second.bias[:, None]}
-    values.update({by_name[name]: tensor.detach() for name, tensor in known.items()})
-    bindings = Bindings(values, "")
-    for symbol, expr in objective.named:
-        bindings.values[symbol] = evaluate(expr, bindings)
-    theirs = {
-        "W1": first.weight.grad.T,
-        "b1": first.bias.grad[:, None],
-        "W2": second.weight.grad.T,
-        "b2": second.bias.grad[:, None],
-    }
-    for name, gradient in theirs.items():
-        ours = evaluate(objective.gradients[by_name[name]], bindings)
-        assert torch.allclose(ours, gradient, rtol=1e-10, atol=1e-12), name
+    return objective_of(stack), stack
 
 
 @pytest.mark.parametrize("task", TASKS, ids=[p.id for p in TASKS])
 def test_every_task_makes_programs_of_its_own(task: Any, tmp_path: Path) -> None:
     for run in task.task.runs:
-        text = program(run, task.title, "p.py")
+        text = program(run, task.title, "p.py", reports=task.task.report)
         module = loaded(text, tmp_path)
-        data = DATA_SETS[run.data["name"]]
-        shape = (1, *data.shape[1:]) if run.data["grayscale"] else data.shape
+        data = as_used(DATA_SETS[run.data["name"]], run.data)
         model = module.make_model()
         module.initialise(model)
-        assert model(torch.rand(3, *shape)).shape == (3, data.classes or 1)
+        assert model(torch.rand(3, *data.shape)).shape == (3, data.classes or 1)
 
 
 def test_words_of_a_file_never_become_code(tmp_path: Path) -> None:
@@ -209,21 +197,22 @@ def test_a_notebook_holds_the_program(tmp_path: Path) -> None:
 
     made = problem(tmp_path, "  data: moons\n  model: [{dense: 2}]\n  epochs: 1\n")
     (one,) = plan(made, None)
-    book = notebook(one.text, "t", "--device cpu --epochs 1 --limit 100")
+    book = notebook(one.text, "t", ["--device", "cpu", "--epochs", "1", "--limit", "100"])
     nbformat.validate(book)
     from nbclient import NotebookClient
 
     NotebookClient(book, timeout=120, kernel_name="python3").execute()
-    printed = "".join(out.get("text", "") for out in book.cells[-1].outputs)
+    printed = "".join(out.get("text", "") for out in book.cells[-1].outputs if out.output_type == "stream")
     assert "epoch 1/1" in printed
 
 
 def test_diverging_and_not_learning_are_called_so(tmp_path: Path) -> None:
     task = "  data: circles\n  model: [{dense: 8, activation: relu}, {dense: 2}]\n  epochs: 2\n"
-    runs = task + "  compare:\n    zero: {init: zeros}\n    wild: {optimizer: {sgd: {learning_rate: 1e30}}}\n"
-    report = report_of(
-        run_all(plan(problem(tmp_path, runs), None), tmp_path / "out", lambda _: None), ("gradient_norms",)
+    runs = (
+        task
+        + "  compare:\n    zero: {init: zeros}\n    wild: {optimizer: {sgd: {learning_rate: 1e30}}}\n  report: [gradient_norms]\n"
     )
+    report = report_of(run_all(plan(problem(tmp_path, runs), None), tmp_path / "out", Quiet()), ("gradient_norms",))
     words = " ".join(report.sentences)
     assert "Zero has not learned" in words and "no gradient reaches the weights" in words
     assert "Wild diverged" in words or "Wild has not learned" in words
@@ -243,7 +232,7 @@ def test_a_document_holds_the_program_and_what_ran(tmp_path: Path) -> None:
         return sheet_latex(compose(sheet, [result]))
 
     assert "Not run yet" in tex()
-    (finished,) = run_all(plan(made, None), tmp_path / "out", lambda _: None)
+    (finished,) = run_all(plan(made, None), tmp_path / "out", Quiet())
     accuracy = f"{100 * finished.results['history'][-1]['accuracy']:.2f}"
     assert accuracy in tex() and "Not run yet" not in tex()
 
