@@ -124,7 +124,11 @@ def _task(report: Any) -> View | None:
         return None
     rows = [(report.columns, True), *((row, False) for row in report.rows)] if report.rows else []
     return view(
-        program=Tex(listing(report.program)), files=escaped(", ".join(report.files)), was_run=bool(report.rows or report.sentences),
+        program=Tex(listing(report.program)), file=escaped(report.file),
+        differences=[
+            view(file=escaped(file), lines=Tex(listing("\n".join(lines)))) for file, lines in report.differences if lines
+        ],
+        was_run=bool(report.rows or report.sentences),
         align="l" + "r" * (len(report.columns) - 1), rows=[_cells(row, head) for row, head in rows],
         charts=[chart_tikz(chart) for chart in report.charts], sentences=[escaped(s) for s in report.sentences],
         pictures=[picture_tikz(picture) for picture in report.pictures],

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from derive.problem.task import Run
+from derive.tasks.formatting import formatted
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A run with its program: where it goes, the data that it reads, and whether that is a stand-in."""
+    """A run with its program (`source` before it is formatted): where it goes, the data that it reads, whether that is a
+    stand-in."""
 
     run: Run
-    text: str
+    source: str
     file: str
     data: str
     folder: Path | None
     quick: bool = False
     reports: tuple[str, ...] = ()
+
+    @cached_property
+    def text(self) -> str:
+        """The program as it is written and printed."""
+        return formatted(self.source)
 
     @property
     def is_stand_in(self) -> bool:
@@ -29,7 +37,7 @@ class Planned:
     @property
     def key(self) -> str:
         """What the results hang on: the program, and how much of it is run."""
-        return hashlib.sha256(f"{self.text}|{self.quick}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{self.source}|{self.quick}".encode()).hexdigest()[:16]
 
     @property
     def label(self) -> str:

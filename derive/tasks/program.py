@@ -17,6 +17,7 @@ from derive.document.templates import package_templates
 from derive.errors import GivenError
 from derive.problem.task import Run
 from derive.tasks.data import DATA_SETS, DataSet, as_used, data_code, unfit
+from derive.tasks.formatting import formatted
 from derive.tasks.reports import REPORTS
 
 INIT = {
@@ -162,15 +163,20 @@ def fit_together(run: Run, data: DataSet, layers: list[Any], out: tuple[int, ...
 
 
 def program(run: Run, title: str, file: str, data_name: str = "", reports: Sequence[str] = ()) -> str:
-    """The program's text; `data_name` names another data set than the task does (a stand-in)."""
-    source = DATA_SETS[data_name or run.data["name"]]
+    """The program's text; `data_name` names another data set than the task does (a stand-in). Raises GivenError."""
+    return formatted(source(run, title, file, data_name, reports))
+
+
+def source(run: Run, title: str, file: str, data_name: str = "", reports: Sequence[str] = ()) -> str:
+    """The same before it is formatted: what results are kept by."""
+    origin = DATA_SETS[data_name or run.data["name"]]
     settings = dict(run.data)
-    if len(source.shape) != 3 or source.shape[0] == 1:
+    if len(origin.shape) != 3 or origin.shape[0] == 1:
         settings["grayscale"] = False
-    wrong = unfit(source, settings)
+    wrong = unfit(origin, settings)
     if wrong:
         raise GivenError(wrong, ("task", "data"))
-    data = as_used(source, settings)
+    data = as_used(origin, settings)
     layers, out = shapes_of(run, data)
     fit_together(run, data, layers, out)
     kinds = [REPORTS[name] for name in reports]
@@ -178,7 +184,7 @@ def program(run: Run, title: str, file: str, data_name: str = "", reports: Seque
         why = kind.unfit(data, layers)
         if why:
             raise GivenError(f"'{kind.name}' cannot be reported: {why}", ("task", "report"))
-    code, imports = data_code(source, settings)
+    code, imports = data_code(origin, settings)
     code_of_loss = loss_code(run.loss, data.classes)
     functions = [BINARY] if "binary(" in code_of_loss else []
     functions += dict.fromkeys(piece for kind in kinds for piece in (*kind.helpers, kind.code) if piece)
@@ -188,18 +194,18 @@ def program(run: Run, title: str, file: str, data_name: str = "", reports: Seque
         "torch.randperm(len(train_inputs))" if run.order == "shuffled"
         else "torch.argsort(train_targets.cpu(), stable=True)  # class after class, the same in every epoch"
     )  # fmt: skip
-    text = environment().get_template("program.py.j2").render(
+    text: str = environment().get_template("program.py.j2").render(
         title=as_words(title), file=as_words(file), seed=run.seed, batch_size=run.batch_size, epochs=run.epochs, patience=run.patience,
         imports=sorted({*imports, *STANDARD, *(line for kind in kinds for line in kind.imports)}, key=_import_order), data_code=code,
         layers=[layer_code(*pair) for pair in layers], ends_in=ending(data), augment=augmentation(settings), split=settings.get("split"),
-        summary="\n".join(textwrap.wrap(as_words(summary(run, source)), 100)), init_words=words, init_code=init_code, bias_code=bias_code,
+        summary="\n".join(textwrap.wrap(as_words(summary(run, origin)), 100)), init_words=words, init_code=init_code, bias_code=bias_code,
         loss_code=code_of_loss, optimiser_code=optimiser_code(run.optimizer), order_code=order, classes=data.classes, held=held,
         class_code="(outputs[:, 0] > 0).long()" if functions[:1] == [BINARY] else "outputs.argmax(1)",
         watched="train" if run.watch == "train" else held, functions=functions,
         each_epoch=[(kind.name, kind.each_epoch) for kind in kinds if kind.each_epoch],
         at_end=[(kind.name, kind.at_end) for kind in kinds if kind.at_end],
     )  # fmt: skip
-    return formatted(text)
+    return text
 
 
 def _import_order(line: str) -> tuple[bool, str]:
@@ -241,28 +247,6 @@ def summary(run: Run, data: DataSet) -> str:
     )
     name = f" ({run.name})" if run.name else ""
     return f"Trains a network on {data.title}{name}: {run.optimizer.name} with {settings}, batches of {run.batch_size}, seed {run.seed}."
-
-
-def formatted(text: str) -> str:
-    """As ruff formats it, where ruff is there."""
-    import shutil
-    import subprocess
-    import sys
-    from pathlib import Path
-
-    ruff = shutil.which("ruff") or str(Path(sys.executable).with_name("ruff"))
-    try:
-        done = subprocess.run(
-            [ruff, "format", "--line-length", "120", "-"],
-            input=text,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=30,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return text
-    return done.stdout
 
 
 def notebook(text: str, title: str, arguments: Sequence[str] = (), reports: Sequence[str] = ()) -> Any:

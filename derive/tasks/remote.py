@@ -14,11 +14,17 @@ from typing import Any
 
 
 def run_program(
-    text: str, name: str, arguments: list[str], checkpoint: str, say: Callable[[str], None] | None = None
+    text: str,
+    name: str,
+    arguments: list[str],
+    checkpoint: str,
+    say: Callable[[str], None] | None = None,
+    started: Callable[[Callable[[], None]], None] | None = None,
 ) -> tuple[dict[str, Any] | None, str]:
     """Runs a program's text; its results, or None with the last line that it printed.
 
     `checkpoint` is a path, or a name for one in the machine's temporary folder; it goes on from there if it is there.
+    `started` is handed what ends the program early.
     """
     place = Path(checkpoint) if os.sep in checkpoint else Path(tempfile.gettempdir()) / checkpoint
     with tempfile.TemporaryDirectory(prefix="derive-run-") as folder:
@@ -37,6 +43,8 @@ def run_program(
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace"
         )
+        if started:
+            started(process.kill)
         last = ""
         try:
             for line in process.stdout or ():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import ndiff
 from math import isfinite, sqrt
 
 from derive.document.charts import Chart
@@ -18,10 +19,11 @@ FLAT = 0.02  # a loss that still falls by this share in an epoch is not flat
 
 @dataclass(frozen=True)
 class TaskReport:
-    """What a document shows of a task: its first program, a table of its runs (with `columns` as its head), and what each
+    """What a document shows of a task: one program, a table of its runs (with `columns` as its head), and what each
     kind of report tells."""
 
     program: str
+    file: str
     files: tuple[str, ...]
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
@@ -30,6 +32,7 @@ class TaskReport:
     charts: tuple[Chart, ...] = ()
     pictures: tuple[Mosaic | Plane, ...] = ()
     is_stand_in: bool = False
+    differences: tuple[tuple[str, tuple[str, ...]], ...] = ()  # of the other programs, each with its file
 
 
 def report_of(finished: list[Finished], asked: Sequence[str]) -> TaskReport:
@@ -37,18 +40,26 @@ def report_of(finished: list[Finished], asked: Sequence[str]) -> TaskReport:
     done = [one for one in finished if one.results]
     first = next(iter(done), finished[0])
     text, files = first.planned.text, tuple(one.planned.file for one in finished)
+    others = tuple((one.planned.file, differences(text, one.planned.text)) for one in finished if one is not first)
     if not done:
         failed = tuple(f"{one.title} failed: {one.error}." for one in finished if one.error)
-        return TaskReport(text, files, sentences=failed)
+        return TaskReport(text, first.planned.file, files, sentences=failed, differences=others)
     told = [REPORTS[name].tell(done) for name in asked]
     sentences = [
         *_data(finished, first), *_ranking(done), *(s for one in finished for s in _remarks(one)), *(s for t in told for s in t.sentences)
     ]  # fmt: skip
     return TaskReport(
-        text, files, _columns(done), tuple(map(_row, done)), tuple(sentences),
+        text, first.planned.file, files, _columns(done), tuple(map(_row, done)), tuple(sentences),
         tables=tuple(t for one in told for t in one.tables), charts=tuple(c for one in told for c in one.charts),
         pictures=tuple(p for one in told for p in one.pictures), is_stand_in=any(one.planned.is_stand_in for one in done),
+        differences=others,
     )  # fmt: skip
+
+
+def differences(first: str, other: str) -> tuple[str, ...]:
+    """The lines in which a program differs from the first, with - and + before them; the words at its head are left out."""
+    before, after = (text.partition('"""\n\nimport')[2].splitlines() for text in (first, other))
+    return tuple(line for line in ndiff(before, after) if line[0] in "-+" and line[1:].strip())
 
 
 def _columns(done: list[Finished]) -> tuple[str, ...]:

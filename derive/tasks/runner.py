@@ -18,7 +18,7 @@ from derive.errors import DeriveError, GivenError
 from derive.tasks.data import DATA_SETS
 from derive.tasks.fetch import locate
 from derive.tasks.finished import Finished, Planned
-from derive.tasks.program import notebook, program
+from derive.tasks.program import notebook, source
 from derive.tasks.remote import run_on_worker, run_program
 
 QUICK_EPOCHS, QUICK_EXAMPLES = 1, 500
@@ -47,7 +47,7 @@ def programs(problem: Any, run: int, data: str, quick: bool = False, folder: Pat
     """The program of one run of a problem's task on a data set; raises GivenError where something does not fit."""
     task = problem.task
     file = f"{problem.id}{f'-{run + 1}' if len(task.runs) > 1 else ''}.py"
-    text = program(task.runs[run], problem.title, file, data, task.report)
+    text = source(task.runs[run], problem.title, file, data, task.report)
     return Planned(task.runs[run], text, file, data, folder, quick, task.report)
 
 
@@ -185,14 +185,15 @@ def run_here(
 ) -> None:  # fmt: skip
     """Runs on this machine, `jobs` at a time, which share its cores."""
     threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
+    stops: list[Callable[[], None]] = []
 
     def run(one: Planned) -> Finished:
         tell = teller(one, listener)
         if notebooks:
-            results, error = run_notebook(one, out, arguments(one, device, threads), tell)
+            results, error = run_notebook(one, out, arguments(one, device, threads), tell, stops.append)
         else:
             place = str(checkpoint_path(one, out))
-            results, error = run_program(one.text, one.file, arguments(one, device, threads), place, tell)
+            results, error = run_program(one.text, one.file, arguments(one, device, threads), place, tell, stops.append)
         return kept(one, out, results, error)
 
     with ThreadPoolExecutor(jobs) as pool:  # each thread waits for a process
@@ -204,17 +205,23 @@ def run_here(
         except BaseException:
             for future in running:
                 future.cancel()
+            for stop in stops:  # the pool waits for its threads, and they for their programs
+                stop()
             raise
 
 
 def run_notebook(
-    planned: Planned, out: Path, start: list[str], say: Callable[[str], None]
+    planned: Planned,
+    out: Path,
+    start: list[str],
+    say: Callable[[str], None],
+    started: Callable[[Callable[[], None]], None],
 ) -> tuple[dict[str, Any] | None, str]:
     """Executes the notebook of a run from top to bottom and writes it with its outputs; the run's results."""
     try:
         import nbformat
         from nbclient import NotebookClient
-        from nbclient.exceptions import CellExecutionError
+        from nbclient.exceptions import CellExecutionError, DeadKernelError
     except ImportError:
         raise DeriveError(
             "notebooks need nbformat, nbclient, ipykernel and matplotlib: pip install 'derive[notebook]'"
@@ -230,10 +237,20 @@ def run_notebook(
     title = planned.text.partition('"""')[2].partition("\n")[0]
     book = notebook(planned.text, title, start, planned.reports)
     book.cells.append(nbformat.v4.new_code_cell("import json\n\nprint(json.dumps(results))"))  # for us; not written
+    client = Telling(book, timeout=None, kernel_name="python3")
+
+    def end() -> None:
+        process = getattr(getattr(client.km, "provisioner", None), "process", None)
+        if process is not None:
+            process.kill()
+
+    started(end)
     try:
-        Telling(book, timeout=None, kernel_name="python3").execute()
+        client.execute()
     except CellExecutionError as error:
         return None, str(error).strip().splitlines()[-1]
+    except DeadKernelError:
+        return None, "the notebook's kernel died"
     outputs = book.cells.pop().outputs
     results: dict[str, Any] = json.loads("".join(output.get("text", "") for output in outputs))
     target = write_text(nbformat.writes(book), book_path(planned, out))

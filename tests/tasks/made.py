@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +60,47 @@ def idx_folder(folder: Path, compress: bool) -> Path:
     return folder
 
 
+def python2_pickle(images: np.ndarray, labels: list[int]) -> bytes:
+    """A batch as CIFAR-10's files have it: a pickle that Python 2 wrote, with its byte strings."""
+
+    def string(text: bytes) -> bytes:
+        return b"T" + len(text).to_bytes(4, "little") + text
+
+    def short(number: int) -> bytes:
+        return b"M" + number.to_bytes(2, "little")
+
+    dtype = (
+        b"cnumpy\ndtype\n"
+        + string(b"u1")
+        + b"K\x00K\x01\x87R(K\x03"
+        + string(b"|")
+        + b"NNN"
+        + b"J\xff\xff\xff\xff" * 2
+        + b"K\x00tb"
+    )
+    array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85" + string(b"b") + b"\x87R"
+    array += (
+        b"(K\x01"
+        + short(images.shape[0])
+        + short(images.shape[1])
+        + b"\x86"
+        + dtype
+        + b"\x89"
+        + string(images.tobytes())
+        + b"tb"
+    )
+    listed = b"](" + b"".join(b"K" + bytes([label]) for label in labels) + b"e"
+    body = (
+        string(b"batch_label") + string(b"testing batch 1 of 1") + string(b"labels") + listed + string(b"data") + array
+    )
+    return b"\x80\x02}(" + body + b"u."
+
+
 def cifar_folder(folder: Path) -> Path:
     random = np.random.default_rng(0)
     for name in (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"):
-        batch = {b"data": random.integers(0, 256, (10, 3072), dtype=np.uint8), b"labels": [int(k) for k in range(10)]}
-        (folder / name).write_bytes(pickle.dumps(batch))
+        images = random.integers(0, 256, (10, 3072), dtype=np.uint8)
+        (folder / name).write_bytes(python2_pickle(images, list(range(10))))
     return folder
 
 

@@ -7,6 +7,7 @@ import json
 import pickle
 import subprocess
 import sys
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,8 @@ def test_cifar_is_read_grey_and_nothing_but_arrays_is_unpickled(tmp_path: Path) 
     module = loaded(one.text, tmp_path)
     train, labels, test, _ = module.load_data(folder)
     assert train.shape == (50, 1, 32, 32) and test.shape == (10, 1, 32, 32) and labels[:10].tolist() == list(range(10))
-    colour = (
-        torch.from_numpy(pickle.loads((folder / "data_batch_1").read_bytes())[b"data"]).reshape(-1, 3, 32, 32).float()
-    )
+    batch = pickle.loads((folder / "data_batch_1").read_bytes(), encoding="bytes")
+    colour = torch.from_numpy(batch[b"data"]).reshape(-1, 3, 32, 32).float()
     grey = (torch.tensor([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1) * colour / 255).sum(1, keepdim=True)
     assert torch.allclose(train[:10], grey)
     (folder / "test_batch").write_bytes(pickle.dumps(print))
@@ -175,6 +175,8 @@ def test_every_task_makes_programs_of_its_own(task: Any, tmp_path: Path) -> None
         model = module.make_model()
         module.initialise(model)
         assert model(torch.rand(3, *data.shape)).shape == (3, data.classes or 1)
+        sizes = [w.shape for layer, shape in shapes_of(run, data)[0] for w in layer.weights(shape, True)]
+        assert sum(map(prod, sizes)) == sum(parameter.numel() for parameter in model.parameters())
 
 
 def test_words_of_a_file_never_become_code(tmp_path: Path) -> None:

@@ -160,6 +160,30 @@ def test_a_build_shows_the_runs_wherever_their_data_lay(tmp_path: Path, monkeypa
     assert known_results(made, tmp_path / "c")[0].results is None
 
 
+@pytest.mark.parametrize("more", [[], ["--notebook"]])
+def test_what_is_ended_ends_its_programs_and_goes_on_later(tmp_path: Path, more: list[str]) -> None:
+    """SIGTERM ends the programs too; the next run goes on from the last epoch that was saved."""
+    import signal
+    import subprocess
+
+    problem(tmp_path, "  data: {name: moons, subset: 1500}\n  model: [{dense: 2}]\n  batch_size: 1\n  epochs: 25\n")
+    command = [sys.executable, "-u", "-m", "derive", "run", "p.yaml", "--device", "cpu", *more]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    for line in process.stdout:
+        if "epoch 2/25" in line:
+            process.send_signal(signal.SIGTERM)
+            break
+    rest = process.stdout.read()  # ends when nobody holds the pipe any more, the program neither
+    assert process.wait(timeout=20) == 143 and "epoch 25/25" not in rest and "Traceback" not in rest
+    if not more:
+        again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert (
+            "going on after epoch" in again.stdout
+            and "epoch 25/25" in again.stdout
+            and "epoch 1/25" not in again.stdout
+        )
+
+
 def test_the_command_line_tells_and_keeps(tmp_path: Path) -> None:
     import subprocess
 

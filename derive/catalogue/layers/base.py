@@ -1,7 +1,7 @@
 """What a layer says about itself: sizes, weights, operations, equations, and its twin in torch, each in its own words.
 
 One class a layer is all that derive needs: questions ask these methods, gradients come from the calculus engine, and the
-referee builds the twin by its name. `CONTRIBUTING.md` adds one step by step.
+referee builds the twin by its name. `.github/CONTRIBUTING.md` adds one step by step.
 """
 
 from __future__ import annotations
