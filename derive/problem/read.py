@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from sympy import Integer, Symbol
@@ -21,7 +21,7 @@ from derive.problem.declarations import DECLARATIONS, EXAMPLES
 from derive.problem.files import ProblemFile, SheetFile
 from derive.problem.model import Disputed, Draw, Expectation, Given, GradientProcess, Network, Problem, Sheet
 from derive.problem.task_reader import TaskReader
-from derive.problem.types import IsEquation, IsFormula, IsLayers, IsSymbols, to_exact, to_nested
+from derive.problem.types import TAG, IsEquation, IsFormula, IsLayers, IsSymbols, to_exact, to_nested
 from derive.problem.words import formula_fields, plain_message, resolve
 from derive.problem.yaml_places import Located, load
 
@@ -104,7 +104,7 @@ class _Reader:
         return self.salvaged(data)
 
     def pydantic_fault(self, error: Any, model: type[BaseModel]) -> None:
-        where = tuple(error["loc"])
+        where = tuple(part for part in error["loc"] if not str(part).startswith(TAG))
         if error["type"] == "extra_forbidden":
             known = _keys_at(model, where[:-1])
             self.report(where, f"unknown key '{where[-1]}'{did_you_mean(str(where[-1]), known)} {one_of(known)}", True)
@@ -395,17 +395,18 @@ def _list(file: Any, key: str) -> list[Any]:
     return getattr(file, key, None) or []
 
 
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
 def _keys_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
     """The keys that a mapping at this place may have."""
     for key in path:
         if isinstance(key, str) and key in model.model_fields:
-            annotation = model.model_fields[key].annotation
-            inner = [
-                a
-                for a in (annotation, *getattr(annotation, "__args__", ()))
-                if isinstance(a, type) and issubclass(a, BaseModel)
-            ]
-            model = inner[0] if inner else model
+            model = next(_models_in(model.model_fields[key].annotation), model)
     return list(model.model_fields)
 
 

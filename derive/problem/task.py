@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from derive.problem.types import Size
+from derive.problem.types import PLAIN, SETTINGS, Size, branch
 
 INITS = ("default", "zeros", "uniform", "normal", "xavier", "he")
 Report = Literal[
@@ -54,17 +54,23 @@ class TaskFile(BaseModel):
     """An experiment: data, a model, and how it is trained; several runs by `compare` or `sweep`."""
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-    data: DataFile | str = Field(description="a data set: its name, or its name with what is done to it")
+    data: Annotated[Annotated[DataFile, Tag(SETTINGS)] | Annotated[str, Tag(PLAIN)], Discriminator(branch)] = Field(
+        description="a data set: its name, or its name with what is done to it"
+    )
     model: list[Any] = Field(min_length=1, max_length=60, description="layers, as in a network")
     loss: Any = Field(default="cross_entropy", description="a loss; cross_entropy takes the outputs before softmax")
     optimizer: Any = Field(default="adam", description="an optimiser")
     init: Literal["default", "zeros", "uniform", "normal", "xavier", "he"] = "default"
     batch_size: Size = 64
     order: Literal["shuffled", "sorted"] = Field(default="shuffled", description="sorted: class after class")
-    epochs: Annotated[int, Field(ge=1, le=1000)] | UntilFlat = 10
+    epochs: Annotated[
+        Annotated[UntilFlat, Tag(SETTINGS)] | Annotated[int, Field(ge=1, le=1000), Tag(PLAIN)], Discriminator(branch)
+    ] = 10
     seed: Annotated[int, Field(ge=0)] = 0
     compare: dict[str, dict[str, Any]] = Field(default={}, description="runs by name, each with what differs")
-    sweep: dict[str, list[Any]] = Field(default={}, max_length=1, description="one setting with its values")
+    sweep: dict[str, Annotated[list[Any], Field(min_length=1, max_length=100)]] = Field(
+        default={}, description="one setting with its values"
+    )
     report: list[Report] = Field(default=["curves", "accuracy", "parameters"])
 
 

@@ -31,35 +31,42 @@ class TaskReader:
         if file.compare and file.sweep:
             self.reader.report(("task", "sweep"), "a task has either 'compare' or 'sweep'", True)
             return None
+        if len(file.sweep) > 1:
+            self.reader.report(("task", "sweep", list(file.sweep)[1]), "a sweep goes over one setting", True)
+            return None
         if not (file.compare or file.sweep):
-            runs = [self.run("", {}, ("task",))]
+            runs = [self.run("", {}, {})]
         elif file.compare:
-            runs = [self.run(name, changes or {}, ("task", "compare", name)) for name, changes in file.compare.items()]
+            runs = [
+                self.run(name, changes, {key: ("task", "compare", name, key) for key in changes})
+                for name, changes in file.compare.items()
+            ]
         else:
-            runs = [self.run(f"{key} {value}", {key: value}, ("task", "sweep")) for key, value in self.swept()]
+            runs = [
+                self.run(f"{key} {value}", {key: value}, {key: ("task", "sweep", key, k)})
+                for key, values in file.sweep.items()
+                for k, value in enumerate(values)
+            ]
         settled = tuple(run for run in runs if run is not None)
         if len(settled) < len(runs):
             return None
         key = next(iter(file.sweep), "")
         return Task(settled, tuple(file.report), key, tuple(file.sweep.get(key, ())))
 
-    def swept(self) -> list[tuple[str, Any]]:
-        return [(key, value) for key, values in self.file.sweep.items() for value in values]
-
-    def run(self, name: str, changes: dict[str, Any], path: Path) -> Run | None:
-        """One run, or None after its faults were reported."""
+    def run(self, name: str, changes: dict[str, Any], places: dict[str, Path]) -> Run | None:
+        """One run, or None after its faults were reported; `places` says where each change stands."""
         known = (*CHANGEABLE, *SHORT)
         for key in changes:
             if key not in known:
-                words = f"'{key}' cannot differ{did_you_mean(key, known)} {one_of(known)}"
-                self.reader.report((*path, key), words, True)
+                place = places[key][:3] if self.file.sweep else places[key]
+                self.reader.report(place, f"'{key}' cannot differ{did_you_mean(key, known)} {one_of(known)}", True)
                 return None
-        file = self.changed(changes, path)
+        file = self.changed(changes, places)
         if file is None:
             return None
 
         def where(key: str) -> Path:
-            return (*path, key) if key in changes else ("task", key)
+            return places.get(key, ("task", key))
 
         data = self.data(file.data, where("data"))
         layers = self.reader.layers(list(file.model), where("model"))
@@ -71,7 +78,8 @@ class TaskReader:
         try:
             layers, optimizer = self.shortened(changes, layers, optimizer)
         except ValueError as fault:
-            self.reader.report(path, str(fault))
+            key = next(key for key in changes if key in SHORT)
+            self.reader.report(places[key], str(fault))
             return None
         until = file.epochs if isinstance(file.epochs, UntilFlat) else None
         count = file.epochs.at_most if isinstance(file.epochs, UntilFlat) else file.epochs
@@ -80,7 +88,7 @@ class TaskReader:
             until.until_flat if until else 0, file.seed, until.watch if until else "held_out",
         )  # fmt: skip
 
-    def changed(self, changes: dict[str, Any], path: Path) -> TaskFile | None:
+    def changed(self, changes: dict[str, Any], places: dict[str, Path]) -> TaskFile | None:
         """The task with the changes that are settings of its own, valid; or None after a report."""
         update = {key: value for key, value in changes.items() if key in CHANGEABLE}
         if not update:
@@ -89,9 +97,9 @@ class TaskReader:
         try:
             return TaskFile.model_validate({**fields, **update, "compare": {}, "sweep": {}})
         except ValidationError as fault:
-            error = fault.errors()[0]
-            key = str(error["loc"][0]) if error["loc"] else ""
-            self.reader.report((*path, key), f"'{key}': {plain_message(error)}")
+            for error in fault.errors():
+                first, *rest = error["loc"]
+                self.reader.pydantic_fault({**error, "loc": (*places[str(first)], *rest)}, TaskFile)
             return None
 
     def data(self, value: Any, path: Path) -> DataFile | None:

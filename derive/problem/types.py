@@ -6,13 +6,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from sympy import Rational
 
 from derive.algebra.functions import TABLE
 from derive.errors import did_you_mean, one_of
 
 MOST_DIGITS = 400
+TAG = "~"  # begins the names of a union's branches, which are no keys of the file
+SETTINGS, PLAIN = f"{TAG}settings", f"{TAG}plain"
+
+
+def branch(value: Any) -> str:
+    """Which branch of a union of a word (or a number) and a mapping of settings is meant, so that a fault is told of that one."""
+    return SETTINGS if isinstance(value, dict | BaseModel) else PLAIN
 
 
 def to_exact(value: Any) -> Rational:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, get_type_hints
@@ -59,7 +60,7 @@ def _instance(
     places: dict[str, tuple[Any, ...]] = {key: (*outer, key) for key in beside}
     names = [f.name for f in fields(cls)] if is_dataclass(cls) else []
     given = dict(beside)
-    if isinstance(settings, dict) and not (names and set(settings) - set(names) and len(names) == 1):
+    if isinstance(settings, dict) and not (len(names) == 1 and _is_value(cls, names[0], settings)):
         given.update(settings)
         places.update({key: (*inner, key) for key in settings})
     elif settings is not None:
@@ -86,10 +87,22 @@ def _instance(
         return None
 
 
+def _is_value(cls: type, name: str, settings: dict[str, Any]) -> bool:
+    """Whether a mapping is the value of the only setting itself, and not settings by name."""
+    if name in settings:
+        return False
+    try:
+        TypeAdapter(cls).validate_python({name: settings})
+    except ValidationError:
+        return False
+    return True
+
+
 def plain_message(error: Any) -> str:
     """Pydantic's message in plain words."""
     kind, context = error["type"], error.get("ctx", {})
-    allowed = str(context.get("expected", "")).replace(" or ", ", ")
+    allowed = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+    given = error.get("input")
     words = {
         "missing": f"'{error['loc'][-1] if error['loc'] else ''}' is missing",
         "int_type": "a whole number is needed here",
@@ -103,9 +116,14 @@ def plain_message(error: Any) -> str:
         "model_type": "a mapping is needed here",
         "model_attributes_type": "a mapping is needed here",
         "string_type": "text is needed here",
-        "literal_error": f"{error.get('input')!r} is not one of {allowed}",
+        "literal_error": f"unknown '{given}'{did_you_mean(str(given), allowed)} {one_of(allowed)}",
         "greater_than_equal": f"at least {context.get('ge')} is needed here, not {error.get('input')}",
         "less_than_equal": f"at most {context.get('le')} is allowed here, not {error.get('input')}",
+        "greater_than": f"more than {context.get('gt')} is needed here, not {given}",
+        "less_than": f"less than {context.get('lt')} is needed here, not {given}",
+        "float_type": "a number is needed here",
+        "float_parsing": "a number is needed here",
+        "too_long": f"at most {context.get('max_length')} may stand here, not {context.get('actual_length')}",
         "too_short": "an empty list; at least one entry is needed",
         "string_too_short": "empty text",
         "string_too_long": "this text is too long",

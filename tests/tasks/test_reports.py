@@ -230,8 +230,20 @@ UNFIT = [
     ("  data: {name: moons, split: 1.5}\n  model: [{dense: 2}]\n", "less than 1"),
     ("  data: moons\n  model: [{dense: 2}]\n  loss: mse\n", "is for numbers to predict"),
     ("  data: moons\n  model: [{dense: 2}]\n  loss: binary_cross_entropy_with_logits\n", "must end in one output"),
-    ("  data: moons\n  model: [{dense: 2}]\n  compare: {a: {epochs: {until: 3}}}\n", "epochs"),
-    ("  data: moons\n  model: [{dense: 2}]\n  compare: {a: {batch_size: -3}}\n", "batch_size"),
+    (
+        "  data: moons\n  model: [{dense: 2}]\n  compare: {a: {epochs: {until: 3}}}\n",
+        "p.yaml:5:26: unknown key 'until'; did you mean 'until_flat'",
+    ),
+    (
+        "  data: moons\n  model: [{dense: 2}]\n  compare: {a: {batch_size: -3}}\n",
+        "p.yaml:5:29: at least 1 is needed here, not -3",
+    ),
+    (
+        "  data: {name: moons, subste: 5}\n  model: [{dense: 2}]\n",
+        "p.yaml:3:23: unknown key 'subste'; did you mean 'subset'",
+    ),
+    ("  data: moons\n  model: [{dense: 2}]\n  sweep: {epochs: [1, x]}\n", "p.yaml:5:23: a whole number"),
+    ("  data: moons\n  model: [{dense: 2}]\n  optimizer: {sgd: {lr: 0.1}}\n", "p.yaml:5:21: 'sgd' has no setting 'lr'"),
     ("  data: moons\n  model: [{dense: 2}]\n  sweep: {dropout: [0.1]}\n", "no dropout in the model"),
     ("  data: moons\n  model: [{dense: 2}]\n  sweep: {momentum: [0.1]}\n", "has no 'momentum'"),
 ]
