@@ -13,7 +13,8 @@ from derive.tasks.data import DATA_SETS
 from derive.tasks.finished import Finished
 from derive.tasks.reports import REPORTS, Table
 
-RISE = 1.05  # a loss this much above its lowest has risen
+RISE = 0.05  # a loss has risen where it is above its lowest by this share of that, and of all that it had fallen before
+MOST_COMPARED = 6
 FLAT = 0.02  # a loss that still falls by this share in an epoch is not flat
 
 
@@ -45,9 +46,9 @@ def report_of(finished: list[Finished], asked: Sequence[str]) -> TaskReport:
         failed = tuple(f"{one.title} failed: {one.error}." for one in finished if one.error)
         return TaskReport(text, first.planned.file, files, sentences=failed, differences=others)
     told = [REPORTS[name].tell(done) for name in asked]
-    sentences = [
-        *_data(finished, first), *_ranking(done), *(s for one in finished for s in _remarks(one)), *(s for t in told for s in t.sentences)
-    ]  # fmt: skip
+    sentences = [*_data(finished, first), *_ranking(done), *_by_run(done)]
+    sentences += [s for one in finished for s in _remarks(one)]
+    sentences += [s for one in told for s in one.sentences]
     return TaskReport(
         text, first.planned.file, files, _columns(done), tuple(map(_row, done)), tuple(sentences),
         tables=tuple(t for one in told for t in one.tables), charts=tuple(c for one in told for c in one.charts),
@@ -126,6 +127,15 @@ def _ranking(done: list[Finished]) -> list[str]:
     return [words]
 
 
+def _by_run(done: list[Finished]) -> list[str]:
+    """What each run gains or loses against the first."""
+    if not 2 < len(done) <= MOST_COMPARED or not all("accuracy" in one.found for one in done):
+        return []
+    first, *others = done
+    gains = [f"{one.name} {100 * (one.found['accuracy'] - first.found['accuracy']):+.2f}" for one in others]
+    return [f"Points of accuracy against {first.name}: {', '.join(gains)}."]
+
+
 def _error(one: Finished) -> float:
     """The standard error of a difference of two accuracies."""
     accuracy = one.found["accuracy"]
@@ -161,7 +171,8 @@ def _not_learned(one: Finished) -> list[str]:
 
 def _overfits(one: Finished, train: tuple[float, ...], held: tuple[float, ...]) -> list[str]:
     lowest = min(range(len(held)), key=lambda k: held[k])
-    if lowest == len(held) - 1 or held[-1] <= RISE * held[lowest] or train[-1] >= train[lowest]:
+    risen, fallen = held[-1] - held[lowest], held[0] - held[lowest]
+    if risen <= RISE * max(held[lowest], fallen) or train[-1] >= train[lowest]:
         return []
     return [
         f"{one.title} overfits: its {one.held_out} loss is lowest in epoch {lowest + 1} ({held[lowest]:.4f}) and rises to "

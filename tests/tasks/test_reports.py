@@ -11,6 +11,7 @@ import torch
 
 from derive.errors import GivenError, InputError
 from derive.problem.task import REPORTS as NAMES
+from derive.tasks.finished import Finished
 from derive.tasks.program import program
 from derive.tasks.report import report_of
 from derive.tasks.reports import REPORTS
@@ -219,6 +220,60 @@ def test_a_loss_keeps_its_settings(tmp_path: Path) -> None:
     task = "  data: sine\n  model: [{dense: 1}]\n  loss: {huber: {delta: 2}}\n  epochs: 1\n  report: [fit]\n"
     made = problem(tmp_path, task)
     assert "nn.HuberLoss(delta=2.0)" in program(made.task.runs[0], "t", "p.py")
+
+
+def made_up(folder: Path, **losses: tuple[list[float], list[float]]) -> list[Finished]:
+    """Runs with these training and test losses."""
+    compare = "".join(f"    {name.replace('_', ' ')}: {{}}\n" for name in losses)
+    made = problem(folder, f"  data: moons\n  model: [{{dense: 2}}]\n  compare:\n{compare}")
+    finished = []
+    for planned, (train, test) in zip(plan(made, None), losses.values(), strict=True):
+        rows = [
+            {"train_loss": a, "test_loss": b, "seconds": 1.0, "accuracy": 0.9} for a, b in zip(train, test, strict=True)
+        ]
+        results = {
+            "device": "cpu",
+            "torch": "2",
+            "parameters": 6,
+            "train": 2000,
+            "test": 1000,
+            "shape": [2],
+            "held_out": "test",
+        }
+        results |= {
+            "history": rows,
+            "test_loss": test[-1],
+            "accuracy": 0.9,
+            "class_counts": [500, 500],
+            "predicted_counts": [600, 400],
+        }
+        finished.append(Finished(planned, results))
+    return finished
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "said"),
+    [
+        ([0.9, 0.5, 0.3, 0.1], [0.9, 0.5, 0.6, 0.8], True),
+        ([0.9, 0.5, 0.3, 0.1], [0.9, 0.5, 0.51, 0.515], False),  # all but level
+        ([0.9, 0.1, 0.02, 0.01], [0.9, 0.1, 0.006, 0.008], False),  # noise, far below where it began
+        ([0.9, 0.5, 0.6, 0.9], [0.9, 0.5, 0.6, 0.9], False),  # it unlearns
+    ],
+)
+def test_overfitting_is_a_test_loss_that_rises_while_the_training_loss_falls(
+    tmp_path: Path, train: list[float], test: list[float], said: bool
+) -> None:
+    words = " ".join(report_of(made_up(tmp_path, a=(train, test)), []).sentences)
+    assert ("A overfits: its test loss is lowest in epoch 2 (0.5000) and rises to 0.8000" in words) == said
+    assert ("overfits" in words) == said
+
+
+def test_a_trend_is_told_only_where_every_step_goes_the_same_way(tmp_path: Path) -> None:
+    runs = {"width_1": ([0.5], [0.5]), "width_4": ([0.2], [0.2]), "width_2": ([0.3], [0.3])}
+    words = " ".join(report_of(made_up(tmp_path, **runs), ["curves"]).sentences)
+    assert "falls with every step of width, from 0.5000 at 1 to 0.2000 at 4" in words
+    runs["width_2"] = ([0.1], [0.1])
+    assert "every step" not in " ".join(report_of(made_up(tmp_path, **runs), ["curves"]).sentences)
 
 
 UNFIT = [

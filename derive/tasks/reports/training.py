@@ -28,9 +28,10 @@ plt.legend()
 plt.show()"""
 
     def tell(self, done: list[Finished]) -> Told:
-        charts = []
+        charts, sentences = [], []
         if len(done) > 2 and all(swept_value(one) is not None for one in done):
             charts.append(_by_value(done))
+            sentences = _trend(done)
         if len(done) <= MOST and any(len(one.found["history"]) > 1 for one in done):
             losses = [(one.name, one.train_loss) for one in done]
             losses += [(f"{one.name}{SECOND}", one.held_loss) for one in done]
@@ -38,7 +39,7 @@ plt.show()"""
             if all("accuracy" in one.found["history"][-1] for one in done):
                 curves = tuple((one.name, one.series("accuracy")) for one in done)
                 charts.append(Chart(f"Accuracy on the {done[0].held_out} set", curves))
-        return Told(charts=tuple(charts))
+        return Told(tuple(sentences), charts=tuple(charts))
 
 
 def swept_value(one: Finished) -> float | None:
@@ -49,6 +50,21 @@ def swept_value(one: Finished) -> float | None:
         return float(above) / float(below or 1)
     except (ValueError, ZeroDivisionError):
         return None
+
+
+def _trend(done: list[Finished]) -> list[str]:
+    """Where the training loss goes all one way as the swept number grows, and how."""
+    ordered = sorted(done, key=lambda one: swept_value(one) or 0.0)
+    losses = [one.train_loss[-1] for one in ordered]
+    pairs = list(zip(losses, losses[1:]))
+    way = "rises" if all(a < b for a, b in pairs) else "falls" if all(a > b for a, b in pairs) else ""
+    if not way:
+        return []
+    name = ordered[0].planned.run.name.rpartition(" ")[0].replace("_", " ")
+    low, high = (one.planned.run.name.rpartition(" ")[2] for one in (ordered[0], ordered[-1]))
+    return [
+        f"The training loss {way} with every step of {name}, from {losses[0]:.4f} at {low} to {losses[-1]:.4f} at {high}."
+    ]
 
 
 def _by_value(done: list[Finished]) -> Chart:
