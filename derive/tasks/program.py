@@ -202,6 +202,7 @@ def source(run: Run, title: str, file: str, data_name: str = "", reports: Sequen
         loss_code=code_of_loss, optimiser_code=optimiser_code(run.optimizer), order_code=order, classes=data.classes, held=held,
         class_code="(outputs[:, 0] > 0).long()" if functions[:1] == [BINARY] else "outputs.argmax(1)",
         watched="train" if run.watch == "train" else held, functions=functions,
+        convolves=any(layer.name == "conv2d" for layer, _ in layers),
         each_epoch=[(kind.name, kind.each_epoch) for kind in kinds if kind.each_epoch],
         at_end=[(kind.name, kind.at_end) for kind in kinds if kind.at_end],
     )  # fmt: skip

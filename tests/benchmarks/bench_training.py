@@ -113,15 +113,18 @@ def main() -> None:
         images, labels = torch.rand(count, 1, 28, 28), torch.randint(0, 10, (count,))
         with tempfile.TemporaryDirectory() as folder:
             module = generated(layers, Path(folder))
-        model = module.make_model().to(arguments.device)
+        model, usual_model = (module.make_model().to(arguments.device) for _ in range(2))
+        if "conv2d" in layers:
+            model.to(memory_format=torch.channels_last)  # as the program's main does
         optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+        usual_optimiser = torch.optim.Adam(usual_model.parameters(), lr=1e-3)
         there = images.to(arguments.device), labels.to(arguments.device)
         by_program(module, model, optimiser, *there)  # warms up
         ours, whole, items = [], [], []
         for _ in range(ROUNDS):  # one after the other, so that what else runs here slows all
             ours.append(by_program(module, model, optimiser, *there))
-            whole.append(by_loader(model, optimiser, TensorDataset(images, labels)))
-            items.append(by_loader(model, optimiser, Items(images, labels)))
+            whole.append(by_loader(usual_model, usual_optimiser, TensorDataset(images, labels)))
+            items.append(by_loader(usual_model, usual_optimiser, Items(images, labels)))
         rate, tensors, usual = (count / min(times) for times in (ours, whole, items))
         line = f"{name:16} program {rate:9,.0f} images/s   DataLoader over images {usual:9,.0f} (ratio {rate / usual:.2f}), "
         line += f"over tensors {tensors:9,.0f} (ratio {rate / tensors:.2f})"
