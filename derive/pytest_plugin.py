@@ -26,7 +26,7 @@ def _looks_like_a_problem(path: Path) -> bool:
     except (OSError, UnicodeDecodeError):
         return False
     lines = [line.split(":")[0] for line in text.splitlines() if line[:1].isalpha() and ":" in line]
-    return "title" in lines and "ask" in lines
+    return "title" in lines and ("ask" in lines or "task" in lines)
 
 
 class ProblemFile(pytest.File):
@@ -38,11 +38,14 @@ class ProblemFile(pytest.File):
         from derive.problem.read import read_problem
 
         try:
-            solution = solve(read_problem(self.path, vocabulary()))
+            problem = read_problem(self.path, vocabulary())
+            solution = solve(problem)
         except InputError as error:
             raise self.CollectError(str(error)) from None
         for number, step in solution.steps():
             yield ClaimItem.from_parent(self, name=number, step=step)
+        if problem.task:
+            yield ProgramItem.from_parent(self, name="task", problem=problem)
 
 
 class ClaimItem(pytest.Item):
@@ -68,6 +71,37 @@ class ClaimItem(pytest.Item):
         if isinstance(excinfo.value, ClaimFailed):
             return f"{self.path}: step {self.name}: {claim_text(self.step.claim)} does not hold: {excinfo.value}"
         return super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, None, f"{self.path.name} {self.name}"
+
+
+class ProgramItem(pytest.Item):
+    """A coding task: every run's program can be made, and the first passes over a few examples; on the set that is named or,
+    where that is not there, on a stand-in. Nothing is fetched."""
+
+    def __init__(self, *, problem: Any, **more: Any):
+        super().__init__(**more)
+        self.problem = problem
+
+    def runtest(self) -> None:
+        import tempfile
+
+        from derive.errors import GivenError
+        from derive.tasks.data import found_in
+        from derive.tasks.runner import Quiet, plan, run_all
+
+        try:
+            planned = plan(self.problem, None, quick=True, find=lambda data, folder, _: found_in(data, folder))
+        except GivenError as error:
+            raise ClaimFailed(str(self.problem.fault(error))) from None
+        with tempfile.TemporaryDirectory() as folder:
+            (finished,) = run_all(planned[:1], Path(folder), Quiet(), "cpu", jobs=1)
+        if finished.results is None:
+            raise ClaimFailed(f"{finished.planned.file}: {finished.error}")
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        return str(excinfo.value) if isinstance(excinfo.value, ClaimFailed) else super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, None, f"{self.path.name} {self.name}"

@@ -182,6 +182,8 @@ def test_the_plugin_has_one_test_a_claim(tmp_path: Path) -> None:
     (sheet / "right.yaml").write_text(HUBER % "1.57125")
     (sheet / "wrong.yaml").write_text(HUBER % "1.57")
     (sheet / "broken.yaml").write_text("title: a\nask: [los]\n")
+    (sheet / "task.yaml").write_text("title: t\ntask: {data: moons, model: [{dense: 2}]}\n")
+    (sheet / "unfit.yaml").write_text("title: t\ntask: {data: moons, model: [{dense: 3}]}\n")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     if "derive.pytest_plugin" not in sys.modules:
@@ -194,3 +196,9 @@ def test_the_plugin_has_one_test_a_claim(tmp_path: Path) -> None:
     )
     broken = subprocess.run([*run, "hw/broken.yaml"], cwd=tmp_path, text=True, capture_output=True, env=environment)
     assert "broken.yaml:2:7: unknown question 'los'" in broken.stdout
+    tasks = subprocess.run(
+        [*run, "hw/task.yaml", "hw/unfit.yaml"], cwd=tmp_path, text=True, capture_output=True, env=environment
+    )
+    assert (
+        "1 failed, 1 passed" in tasks.stdout and "hw/unfit.yaml:2:28: the model must end in 2 outputs" in tasks.stdout
+    ), tasks.stdout
