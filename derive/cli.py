@@ -237,7 +237,8 @@ class TaskBars(Progress):
             return
         if label not in self.bars:
             self.bars[label] = self.bar.add_task(label, total=total)
-        self.bar.update(self.bars[label], completed=done, description=f"{label}  {words}")
+        loss = words.removeprefix("train loss").split()[:1]  # all of it is too long for a line with a bar
+        self.bar.update(self.bars[label], completed=done, description=f"{label}, loss {' '.join(loss)}")
         if done == total:
             self.bar.remove_task(self.bars.pop(label))
 

@@ -19,6 +19,7 @@ from derive.problem.task import Run
 from derive.tasks.data import DATA_SETS, DataSet, as_used, data_code, unfit
 from derive.tasks.formatting import formatted
 from derive.tasks.reports import REPORTS
+from derive.tasks.stacks import shapes_of
 
 INIT = {
     "default": ("PyTorch's own initialisation.", [], ""),
@@ -50,25 +51,6 @@ def environment() -> ImmutableSandboxedEnvironment:
     return ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(str(package_templates())), undefined=StrictUndefined, keep_trailing_newline=True
     )
-
-
-def shapes_of(run: Run, data: DataSet) -> tuple[list[Any], tuple[int, ...]]:
-    """The layers of the program in order, with the shape that enters each; raises GivenError where one does not fit."""
-    from derive.catalogue.layers.base import expanded
-
-    shape, found = data.shape, []
-    path = ("task", "model")
-    try:
-        for layer in expanded(run.layers, shape):
-            if layer.call != "plain" or layer.torch in ("residual", "concatenate") or getattr(layer, "words", 0):
-                raise GivenError(f"programs are stacks of plain layers; '{layer.name}' is none", path)
-            if layer.name == "dense" and len(shape) > 1:
-                raise ValueError("put 'flatten' before the dense layer")
-            found.append((layer, shape))
-            shape = layer.out(shape)
-    except ValueError as error:
-        raise GivenError(str(error), path) from None
-    return found, shape
 
 
 def layer_code(layer: Any, shape: tuple[int, ...]) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from math import sqrt
 
 from derive.document.charts import MOST, SECOND, Chart
-from derive.tasks.data import DataSet
+from derive.errors import Bug
+from derive.tasks.data import DATA_SETS, DataSet, as_used
 from derive.tasks.finished import Finished
 from derive.tasks.reports.base import Report, Table, Told, percent
+from derive.tasks.stacks import parameter_counts
 
+ALIKE = 0.02  # counts of parameters that are meant to be equal are no further apart
 MANY = 2 * MOST  # a confusion matrix of more classes is not printed
 
 
@@ -96,20 +99,30 @@ class Accuracy(Report):
 
 
 class Parameters(Report):
-    """The number of parameters stands in the table of the runs."""
+    """How many parameters each layer has, counted from the sizes of its arrays; PyTorch's count must be the same."""
 
     name = "parameters"
 
     def tell(self, done: list[Finished]) -> Told:
+        tables = []
+        for one in done:
+            data = as_used(DATA_SETS[one.planned.data], one.planned.run.data)
+            counts = parameter_counts(one.planned.run, data)
+            total = sum(count for _, _, count in counts)
+            if total != one.found["parameters"]:
+                raise Bug(f"{one.planned.file} has {one.found['parameters']} parameters by PyTorch, {total} by derive")
+            if len(done) == 1:
+                rows = [(layer, sizes, f"{count:,}") for layer, sizes, count in counts]
+                tables.append(Table("Parameters", (("layer", "sizes", "count"), *rows, ("all", "", f"{total:,}"))))
+        return Told(self.spread(done), tuple(tables))
+
+    def spread(self, done: list[Finished]) -> tuple[str, ...]:
+        """How far apart the counts are, where they are meant to be equal."""
         counts = {int(one.found["parameters"]) for one in done}
-        if len(done) < 2 or len(counts) == 1:
-            return Told()
         spread = (max(counts) - min(counts)) / max(counts)
-        if spread > 0.02:
-            return Told()
-        return Told(
-            (f"The networks have between {min(counts):,} and {max(counts):,} parameters, {percent(spread)} apart.",)
-        )
+        if len(counts) == 1 or spread > ALIKE:
+            return ()
+        return (f"The networks have between {min(counts):,} and {max(counts):,} parameters, {percent(spread)} apart.",)
 
 
 class Confusion(Report):
