@@ -189,7 +189,7 @@ def _quotient(expr: nodes.Quotient, scope: Scope) -> Tensor:
 @value_in.register(nodes.Power)
 def _power(expr: Basic, scope: Scope) -> Tensor:
     base, exponent = value_in(expr.args[0], scope), value_in(expr.args[1], scope)
-    if exponent.ndim == 0 and float(exponent) == round(float(exponent)):
+    if exponent.ndim == 0 and float(exponent.detach()) == round(float(exponent.detach())):
         return base ** round(float(exponent))
     return base**exponent
 

@@ -114,7 +114,7 @@ def test_every_report_finds_its_way_into_the_document(tmp_path: Path) -> None:
     made = problem(tmp_path, task)
     words = " ".join(report.sentences)
     assert "28 rows and 28 columns" in words and "60 to train with and 20 to test with" in words
-    assert {table.title.split(" ")[0] for table in report.tables} == {"Rows", "Examples", "Installed"}
+    assert {table.title.split(" ")[0] for table in report.tables} == {"Rows", "Examples", "Installed", "Parameters"}
     versions = dict(next(table for table in report.tables if table.title.startswith("Installed")).rows)
     assert versions["torch"] == torch.__version__
     wrong = round(20 * (1 - finished[0].results["accuracy"]))
