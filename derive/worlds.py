@@ -130,7 +130,9 @@ class StackRun(World):
     are rows or one is a column; `batch` is the number of rows, a size symbol where it is free. `values` fixes symbols to
     exact arrays; the rest is random. `optimiser` with `steps` updates the weights; `penalty` is
     ('l1' or 'l2', rate) on all weights; `plus` are further losses, each with its factor. Tags: ('input',), ('step', t),
-    ('target',), ('batch',), ('weight', PATH, WEIGHT), ('after', k, PATH, WEIGHT) for k updates, ('output', PATH),
+    ('target',), ('batch',),
+    ('weight', PATH, WEIGHT) with a filter in each column, ('whole', PATH, WEIGHT) as torch keeps it, ('input page',) and
+    ('page', PATH) for an image with a row for each place, ('after', k, PATH, WEIGHT) for k updates, ('output', PATH),
     ('mask', PATH), ('loss',), ('count', PATH, KIND), ('operations', PATH), ('receptive', PATH), with PATH places in the
     stack joined by dots, '' for all of it. `definitions` are evaluated on top, in order.
     """

@@ -226,6 +226,24 @@ def _adjoint_of_reshaped(expr: nodes.Reshaped, bar: Any) -> Iterator[Contributio
     yield expr.array, nodes.Reshaped(bar, *expr.array.shape)
 
 
+@pull_back.register(nodes.Patches)
+def _adjoint_of_patches(expr: nodes.Patches, bar: Any) -> Iterator[Contribution]:
+    """Each entry of the patches is an entry of X (or 0), so that X receives the sum over all places it was copied to."""
+    yield expr.array, nodes.Folded(bar, expr.plan)
+
+
+@pull_back.register(nodes.Folded)
+def _adjoint_of_folded(expr: nodes.Folded, bar: Any) -> Iterator[Contribution]:
+    """<Y_bar, fold(G)> = <patches(Y_bar), G>."""
+    yield expr.array, nodes.Patches(bar, expr.plan)
+
+
+@pull_back.register(nodes.WindowLargest)
+def _adjoint_of_window_largest(expr: nodes.WindowLargest, bar: Any) -> Iterator[Contribution]:
+    """y = x_k for the largest entry of a window (one alone):  x_k receives y_bar, from every window it leads."""
+    yield expr.array, nodes.Unpooled(bar, expr.plan, expr.array)
+
+
 @pull_back.register(MatrixElement)
 def _adjoint_of_element(expr: MatrixElement, bar: Any) -> Iterator[Contribution]:
     """y = e_i' X e_j:  X_bar = y_bar e_i e_j'."""

@@ -132,6 +132,19 @@ class ArrayPrinter:
         rows, columns = map(self._print, expr.shape)
         return rf"\operatorname{{reshape}}_{{{rows} \times {columns}}}\left({self._print(expr.array)}\right)"
 
+    def _print_Patches(self, expr: Any) -> str:
+        return self.called(r"\operatorname{patches}", expr)
+
+    def _print_Folded(self, expr: Any) -> str:
+        return self.called(r"\operatorname{fold}", expr)
+
+    def _print_WindowLargest(self, expr: Any) -> str:
+        return self.called(r"\operatorname{maxpool}", expr)
+
+    def _print_Unpooled(self, expr: arrays.Unpooled) -> str:
+        image = self._print(expr.image)
+        return rf"\operatorname{{unpool}}_{{{image}}}\left({self._print(expr.array)}\right)"
+
     def _print_Jacobian(self, expr: arrays.Jacobian) -> str:
         of, wrt = expr.args
         if of.shape[1] == wrt.shape[1] == 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sympy import Basic, Expr, Integer, MatrixExpr, Symbol
+from sympy import Basic, Expr, Integer, MatrixExpr, Symbol, Tuple
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 
 from derive.algebra.nodes import Softmax
@@ -243,6 +243,80 @@ class Reshaped(MatrixExpr):
 
     def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
         return MatrixElement(self, i, j)
+
+
+class OfWindows(MatrixExpr):
+    """Of an image on the page (a row for each place, row by row of the image; a column for each channel), by windows.
+
+    `plan` holds the image's height and width, the window's, the strides, and the padding with zeros, each in both directions.
+    """
+
+    def __new__(cls, array: Any, plan: Any, *more: Any) -> MatrixExpr:
+        return Basic.__new__(cls, array, Tuple(*map(Integer, plan)), *more)
+
+    @property
+    def array(self) -> Any:
+        return self.args[0]
+
+    @property
+    def plan(self) -> tuple[int, ...]:
+        return tuple(map(int, self.args[1]))
+
+    @property
+    def windows(self) -> int:
+        """How many windows there are."""
+        height, width, kh, kw, sh, sw, ph, pw = self.plan
+        return ((height + 2 * ph - kh) // sh + 1) * ((width + 2 * pw - kw) // sw + 1)
+
+    @property
+    def places(self) -> int:
+        """How many places the image has."""
+        return self.plan[0] * self.plan[1]
+
+    @property
+    def size(self) -> int:
+        """How many places a window has."""
+        return self.plan[2] * self.plan[3]
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return MatrixElement(self, i, j)
+
+
+class Patches(OfWindows):
+    """A row for each window, with its entries channel after channel: what a convolution multiplies by its filters."""
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        return (Integer(self.windows), self.array.shape[1] * self.size)
+
+
+class Folded(OfWindows):
+    """The adjoint of patches: each entry of the image is the sum of all entries of windows that were taken from it."""
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        return (Integer(self.places), self.array.shape[1] / self.size)
+
+
+class WindowLargest(OfWindows):
+    """The largest entry of each window, channel by channel: a row for each window."""
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        return (Integer(self.windows), self.array.shape[1])
+
+
+class Unpooled(OfWindows):
+    """The entries of an array with a row for each window, put where the windows of `image` (the last argument) are largest,
+    and summed there; zero elsewhere."""
+
+    @property
+    def image(self) -> Any:
+        return self.args[2]
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        return (Integer(self.places), self.array.shape[1])
 
 
 class Jacobian(MatrixExpr):

@@ -129,7 +129,18 @@ def _linear(node: Any) -> Any:
     return rule
 
 
-for _node in (Total, Mean, nodes.Scalar, nodes.TraceOf, nodes.Diag, nodes.Diagonal, nodes.Reshaped, MatrixElement):
+for _node in (
+    Total,
+    Mean,
+    nodes.Scalar,
+    nodes.TraceOf,
+    nodes.Diag,
+    nodes.Diagonal,
+    nodes.Reshaped,
+    nodes.Patches,
+    nodes.Folded,
+    MatrixElement,
+):
     change.register(_node)(_linear(_node))
 
 

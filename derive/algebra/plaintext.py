@@ -188,6 +188,18 @@ class _Text(StrPrinter):
     def _print_Reshaped(self, expr: Any) -> str:
         return f"reshape({', '.join(map(self._print, expr.args))})"
 
+    def _print_Patches(self, expr: Any) -> str:
+        return f"patches({self._print(expr.array)})"
+
+    def _print_Folded(self, expr: Any) -> str:
+        return f"fold({self._print(expr.array)})"
+
+    def _print_WindowLargest(self, expr: Any) -> str:
+        return f"maxpool({self._print(expr.array)})"
+
+    def _print_Unpooled(self, expr: Any) -> str:
+        return f"unpool({self._print(expr.array)}, {self._print(expr.image)})"
+
     def _print_Jacobian(self, expr: Any) -> str:
         return f"jacobian({', '.join(map(self._print, expr.args))})"
 

@@ -380,19 +380,31 @@ def inverse(array: Any) -> Any:
 # scalars of products
 
 
+def signature(thing: Any) -> str:
+    """A text by which expressions are put in the same order each time. SymPy's own printing asks every product for its
+    shape, which takes time exponential in how deep products stand in one another."""
+    if isinstance(thing, tuple):
+        return ", ".join(map(signature, thing))
+    if not getattr(thing, "args", ()) or isinstance(thing, MatrixSymbol):
+        return str(thing)
+    return f"{type(thing).__name__}({', '.join(map(signature, thing.args))})"
+
+
 def _scalar_of(chain: Chain) -> Any:
     """x' A y, read in the direction with fewer transposes."""
     if chain[0].shape == (1, 1) and len(chain) == 1:
         if isinstance(chain[0], OneMatrix | Identity):
             return ONE
         if isinstance(chain[0], Map):
-            return chain[0].at([a[0, 0] for a in chain[0].arrays])
+            return chain[0].at(
+                [arrays.Scalar(a) if isinstance(a, MatMul | MatAdd) else a[0, 0] for a in chain[0].arrays]
+            )
     back = turned(chain)
 
-    def weight(c: Chain) -> tuple[int, int, str]:
-        return sum(isinstance(f, Transpose) for f in c), -int(isinstance(c[0], OneMatrix)), str(c)
+    def weight(c: Chain) -> tuple[int, int]:
+        return sum(isinstance(f, Transpose) for f in c), -int(isinstance(c[0], OneMatrix))
 
-    best = chain if weight(chain)[:2] <= weight(back)[:2] and not _same_form(chain, back) else min(chain, back, key=str)
+    best = chain if weight(chain) <= weight(back) and not _same_form(chain, back) else min(chain, back, key=signature)
     if len(best) == 2 and isinstance(best[0], OneMatrix):
         return _total_of((best[1],))
     return arrays.Scalar(product(ONE, best))
@@ -414,7 +426,9 @@ def _trace_of(chain: Chain) -> Any:
     turns = [c[k:] + c[:k] for c in (chain, turned(chain)) for k in range(len(chain))]
     fewest = min(sum(isinstance(f, Transpose) for f in c) for c in turns)
     candidates = [c for c in turns if sum(isinstance(f, Transpose) for f in c) == fewest]
-    return arrays.TraceOf(product(ONE, chain if chain in candidates and len(chain) < 2 else min(candidates, key=str)))
+    return arrays.TraceOf(
+        product(ONE, chain if chain in candidates and len(chain) < 2 else min(candidates, key=signature))
+    )
 
 
 def _total_of(chain: Chain) -> Any:

@@ -120,6 +120,62 @@ def _reshaped(expr: Any, values: Values) -> Matrix:
     return Matrix(rows, columns, list(array_value_of(expr.array, values)))
 
 
+def _places_of(expr: Any) -> list[list[int | None]]:
+    """For each window the places of its entries in the image, None where it is padding."""
+    height, width, kh, kw, sh, sw, ph, pw = expr.plan
+    return [
+        [
+            y * width + x if 0 <= y < height and 0 <= x < width else None
+            for y in range(top, top + kh)
+            for x in range(left, left + kw)
+        ]
+        for top in range(-ph, height + ph - kh + 1, sh)
+        for left in range(-pw, width + pw - kw + 1, sw)
+    ]
+
+
+@array_value.register(arrays.Patches)
+def _patches(expr: Any, values: Values) -> Matrix:
+    image = array_value_of(expr.array, values)
+    return Matrix([
+        [Integer(0) if place is None else image[place, c] for c in range(image.shape[1]) for place in window]
+        for window in _places_of(expr)
+    ])  # fmt: skip
+
+
+@array_value.register(arrays.Folded)
+def _folded(expr: Any, values: Values) -> Matrix:
+    given = array_value_of(expr.array, values)
+    channels = given.shape[1] // expr.size
+    found = [[Integer(0)] * channels for _ in range(expr.places)]
+    for row, window in enumerate(_places_of(expr)):
+        for k, place in enumerate(window):
+            for c in range(channels):
+                if place is not None:
+                    found[place][c] += given[row, c * expr.size + k]
+    return Matrix(found)
+
+
+@array_value.register(arrays.WindowLargest)
+def _window_largest(expr: Any, values: Values) -> Matrix:
+    image = array_value_of(expr.array, values)
+    return Matrix([
+        [max(image[place, c] for place in window if place is not None) for c in range(image.shape[1])]
+        for window in _places_of(expr)
+    ])  # fmt: skip
+
+
+@array_value.register(arrays.Unpooled)
+def _unpooled(expr: Any, values: Values) -> Matrix:
+    given, image = array_value_of(expr.array, values), array_value_of(expr.image, values)
+    found = [[Integer(0)] * image.shape[1] for _ in range(expr.places)]
+    for row, window in enumerate(_places_of(expr)):
+        for c in range(image.shape[1]):
+            inside = [place for place in window if place is not None]
+            found[max(inside, key=lambda place: image[place, c])][c] += given[row, c]
+    return Matrix(found)
+
+
 @array_value.register(arrays.Commutation)
 def _commutation(expr: Any, values: Values) -> Matrix:
     m, n = (_size(size, values) for size in expr.args)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from sympy.matrices.expressions import Determinant
+from torch import nn
 
 from derive.algebra import arrays
 from derive.checks.bindings import Bindings
@@ -97,6 +98,57 @@ def _kron(expr: arrays.Kron, scope: Scope) -> Tensor:
 @value_in.register(arrays.Reshaped)
 def _reshaped(expr: arrays.Reshaped, scope: Scope) -> Tensor:
     return value_in(expr.array, scope).reshape(*(integer(size, scope) for size in expr.shape))
+
+
+def _as_image(page: Tensor, plan: tuple[int, ...]) -> Tensor:
+    """Places x channels as one image of channels x height x width."""
+    return page.T.reshape(1, -1, *plan[:2])
+
+
+def _as_page(image: Tensor) -> Tensor:
+    return image[0].flatten(1).T
+
+
+@value_in.register(arrays.Patches)
+def _patches(expr: arrays.Patches, scope: Scope) -> Tensor:
+    _, _, kh, kw, sh, sw, ph, pw = expr.plan
+    image = _as_image(value_in(expr.array, scope), expr.plan)
+    return nn.functional.unfold(image, (kh, kw), padding=(ph, pw), stride=(sh, sw))[0].T
+
+
+@value_in.register(arrays.Folded)
+def _folded(expr: arrays.Folded, scope: Scope) -> Tensor:
+    height, width, kh, kw, sh, sw, ph, pw = expr.plan
+    columns = value_in(expr.array, scope).T.unsqueeze(0)
+    return _as_page(nn.functional.fold(columns, (height, width), (kh, kw), padding=(ph, pw), stride=(sh, sw)))
+
+
+@value_in.register(arrays.WindowLargest)
+def _window_largest(expr: arrays.WindowLargest, scope: Scope) -> Tensor:
+    _, _, kh, kw, sh, sw, ph, pw = expr.plan
+    return _as_page(
+        nn.functional.max_pool2d(_as_image(value_in(expr.array, scope), expr.plan), (kh, kw), (sh, sw), (ph, pw))
+    )
+
+
+@value_in.register(arrays.Unpooled)
+def _unpooled(expr: arrays.Unpooled, scope: Scope) -> Tensor:
+    """Window by window, without torch's own way back."""
+    height, width, kh, kw, sh, sw, ph, pw = expr.plan
+    given, page = value_in(expr.array, scope), value_in(expr.image, scope)
+    out, window = torch.zeros_like(page), 0
+    for top in range(-ph, height + ph - kh + 1, sh):
+        for left in range(-pw, width + pw - kw + 1, sw):
+            inside = [
+                y * width + x
+                for y in range(top, top + kh)
+                for x in range(left, left + kw)
+                if 0 <= y < height and 0 <= x < width
+            ]
+            leads = torch.tensor(inside)[page[inside].argmax(0)]
+            out = out.index_put((leads, torch.arange(page.shape[1])), given[window], accumulate=True)
+            window += 1
+    return out
 
 
 @value_in.register(arrays.Unit)

@@ -135,6 +135,11 @@ def observe_stack(world: StackRun, generator: torch.Generator) -> Bindings:
             leaf, view = _parameter(found, tag[1], tag[2])
             bindings.values[symbol] = view(leaf)
             bindings.leaves[symbol] = (leaf, view)
+        elif tag[0] == "whole":
+            bindings.values[symbol] = dict(found[tag[1]].named_parameters())[tag[2].torch]
+        elif tag[0] == "page":
+            bindings.values[symbol] = on_page(outputs[tag[1]])
+            bindings.leaves[symbol] = (outputs[tag[1]], on_page)
         elif tag[0] == "output":
             bindings.values[symbol] = shown(outputs[tag[1]], world)
             bindings.leaves[symbol] = (outputs[tag[1]], lambda g: shown(g, world))
@@ -149,7 +154,8 @@ def observe_stack(world: StackRun, generator: torch.Generator) -> Bindings:
             bindings.values[symbol] = x[0, tag[1]]
             bindings.leaves[symbol] = (x, lambda g, c=tag[1]: g[0, c])  # type: ignore[misc]
         elif tag[0] == "mask":
-            bindings.values[symbol] = shown((outputs[tag[1]] != 0).to(torch.float64), world)
+            kept = (outputs[tag[1]] != 0).to(torch.float64)
+            bindings.values[symbol] = on_page(kept) if kept.ndim == 4 else shown(kept, world)
     if ("target",) in tags:
         y = given.get(("target",))
         target = _target(world, out, generator) if y is None else _as_rows(y, world).reshape(out.shape)
@@ -171,6 +177,16 @@ def shown(tensor: Tensor, world: StackRun) -> Tensor:
     return tensor if world.convention == "row" else tensor.T
 
 
+def on_page(images: Tensor) -> Tensor:
+    """The first image as the page has it: a row for each place, a column for each channel."""
+    return images[0].flatten(1).T
+
+
+def in_columns(filters: Tensor) -> Tensor:
+    """Each filter as a column, its entries channel after channel."""
+    return filters.flatten(1).T
+
+
 def _as_rows(array: Tensor, world: StackRun) -> Tensor:
     return array if world.convention == "row" else array.T
 
@@ -184,6 +200,8 @@ def _input(world: StackRun, given: dict[Any, Tensor], batch: int, generator: tor
     if ("input",) in given:
         rows = _as_rows(given["input",], world)
         return rows if len(world.input) == 1 else rows.reshape(1, *world.input)
+    if ("input page",) in given:
+        return given["input page",].T.reshape(1, *world.input).requires_grad_()
     if ("channel_in", 0) in given:
         return given["channel_in", 0].reshape(1, *world.input).requires_grad_()
     steps = [value for tag, value in sorted((t, v) for t, v in given.items() if t[0] == "step")]
@@ -202,6 +220,9 @@ def _bind_input(world: StackRun, tags: dict[Any, Any], bindings: Bindings, x: Te
             return
         bindings.values[tags["input",]] = shown(x, world)
         bindings.leaves[tags["input",]] = (x, lambda g: shown(g, world))
+    if ("input page",) in tags:
+        bindings.values[tags["input page",]] = on_page(x)
+        bindings.leaves[tags["input page",]] = (x, on_page)
     for tag, symbol in tags.items():
         if tag[0] == "step":
             bindings.values[symbol] = x[0, tag[1] : tag[1] + 1].T
@@ -215,6 +236,8 @@ def _parameter(found: dict[str, nn.Module], path: str, weight: Any) -> tuple[Ten
         part = tensor.chunk(weight.parts, weight.axis)[weight.part]
         if part.ndim == 1:
             return part.unsqueeze(1)
+        if part.ndim > 2:
+            return in_columns(part)
         return part.T if weight.transposed else part
 
     return leaf, view
@@ -230,7 +253,10 @@ def _fill(found: dict[str, nn.Module], given: dict[Any, Tensor]) -> None:
         leaf, _ = _parameter(found, tag[1], tag[2])
         with torch.no_grad():
             part = leaf.chunk(tag[2].parts, tag[2].axis)[tag[2].part]
-            part.copy_(value[:, 0] if part.ndim == 1 else value.T if tag[2].transposed else value)
+            if part.ndim > 2:
+                part.copy_(value.T.reshape(part.shape))
+            else:
+                part.copy_(value[:, 0] if part.ndim == 1 else value.T if tag[2].transposed else value)
 
 
 def _target(world: StackRun, out: Tensor, generator: torch.Generator) -> Tensor:
@@ -352,7 +378,10 @@ def _receptive(world: StackRun, path: str) -> int:
     for size in (32, 64, 128, 256, 512, 1024):
         spatial = len(world.input) - 1
         shape = (world.input[0], *[size] * spatial)
-        nodes, _ = build([_averaging(layer) for layer in layers], shape)
+        try:
+            nodes, _ = build([_averaging(layer) for layer in layers], shape)
+        except RuntimeError:  # strides leave too little of an image of this size
+            continue
         x = torch.ones(1, *shape, dtype=torch.float64, requires_grad=True)
         for module in modules(nodes).values():
             module.to(torch.float64).eval()

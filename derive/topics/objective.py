@@ -34,6 +34,9 @@ INVERSE = rule("adjoint of an inverse", "a matrix times its inverse stays the id
 TOTAL = rule("adjoint of a total", "chain rule, entry by entry, and each entry counts once in the sum")
 CHAIN = rule("chain rule", "chain rule")
 SEVERAL = rule("several places", "{0} stands in several places; their contributions add up")
+COPIED = rule("chain rule through patches", "each entry collects from all windows that it was copied to")
+LEADS = rule("chain rule through windows' largest entries", "only the largest entry of a window passes something on")
+KEPT_ORDER = rule("chain rule through a new shape", "the entries in their old shape again")
 NO_INFLUENCE = rule("no influence", "{0} does not occur")
 
 BY_NODE: list[tuple[tuple[type, ...], Rule]] = [
@@ -46,6 +49,9 @@ BY_NODE: list[tuple[tuple[type, ...], Rule]] = [
     ((arrays.TraceOf,), TRACE),
     ((arrays.Det, arrays.LogDet), LOGDET),
     ((arrays.Inv,), INVERSE),
+    ((arrays.Patches,), COPIED),
+    ((arrays.WindowLargest,), LEADS),
+    ((arrays.Reshaped,), KEPT_ORDER),
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 from typing import Any
 
 from sympy import Abs, Add, Expr, Integer, Mul, Rational, Symbol
@@ -56,10 +57,17 @@ class Step:
         """Zeros and ones, a random one for each entry of the input."""
         return MatrixSymbol(self.stack.numbered("M", self.place.number), *self.x.shape)
 
+    def image(self) -> None:
+        """What a layer on images says before its equations: places are rows, so that it needs the row convention."""
+        if not self.row:
+            raise NotDerivable("forward equations of images in columns")
+
     def plus(self, product: Any, bias: Any) -> Any:
         """The bias added: to each row, or to the column."""
         if not self.row:
             return add(product, bias)
+        if product.shape[0] == 1:
+            return add(product, transpose(bias))
         return add(product, matmul(OneMatrix(product.shape[0], Integer(1)), transpose(bias)))
 
     def define(self, letter: str, expr: Any) -> Any:
@@ -168,10 +176,10 @@ class Stack:
         return self.symbol_of(place, weight)
 
     def symbol_of(self, place: Place, weight: Weight) -> Any:
-        """Its symbol: vectors are columns; arrays of more than two axes are scalars by name."""
+        """Its symbol: vectors are columns; arrays of more than two axes have their first one in columns."""
         name = self.numbered(weight.letter, place.number) + ("" if "." not in place.path else _mark(place.path))
-        if len(weight.shape) > 2:
-            return Symbol(name)
+        if len(weight.shape) > 2:  # filters in columns, each with its entries channel after channel
+            return MatrixSymbol(name, Integer(prod(weight.shape[1:])), Integer(weight.shape[0]))
         rows, columns = weight.shape if len(weight.shape) == 2 else (weight.shape[0], 1)
         return MatrixSymbol(name, Integer(rows), Integer(columns))
 
@@ -186,11 +194,16 @@ class Stack:
         known = self.given.network.batch
         return Integer(known) if known else Symbol("n", integer=True, positive=True)
 
+    @property
+    def is_image(self) -> bool:
+        """Whether the input is one image."""
+        return len(self.shape) == 3
+
     @cached_property
     def x(self) -> Any:
         """The input's symbol."""
-        if len(self.shape) == 3:
-            return Symbol("X")
+        if len(self.shape) == 3:  # a row for each place, a column for each channel
+            return MatrixSymbol("X", Integer(self.shape[1] * self.shape[2]), Integer(self.shape[0]))
         first = self.layers[0]
         if hasattr(first, "words"):
             return OneHot("X", Integer(self.shape[0]), Integer(first.words))
@@ -375,14 +388,14 @@ class Stack:
         if len(self.shape) == 2 and not self.row:
             observed += [(symbol, ("step", t)) for t, symbol in enumerate(self.steps)]
         else:
-            observed.append((self.x, ("input",)))
+            observed.append((self.x, ("input page" if self.is_image else "input",)))
         if self.row and isinstance(self.batch, Symbol):
             observed.append((self.batch, ("batch",)))
         outputs = {}
         for place, step in [*self.run, *self.inner]:
             if step.output not in outputs and step.output != self.x:
                 outputs[step.output] = place.path
-                observed.append((step.output, ("output", place.path)))
+                observed.append((step.output, ("page" if len(place.out) == 3 else "output", place.path)))
             if getattr(place.layer, "mode", "") == "train":
                 observed.append((step.mask(), ("mask", place.path)))
         used = set(self.parameters)

@@ -14,7 +14,19 @@ from derive.algebra.nodes import Factors, Gradient, Numeral, Terms, is_array
 from derive.algebra.notation import text
 from derive.algebra.numbers import as_matrix, numerals
 from derive.algebra.values import value_of
-from derive.derivation import Answer, Claim, Derivation, Equal, HasCount, HasShape, IsGradient, Section, Work, rule
+from derive.derivation import (
+    Answer,
+    Claim,
+    Derivation,
+    Equal,
+    HasCount,
+    HasShape,
+    IsGradient,
+    Reason,
+    Section,
+    Work,
+    rule,
+)
 from derive.errors import GivenError
 from derive.topics.objective import Objective, chain_of, reason_for
 from derive.topics.registry import questions
@@ -23,6 +35,10 @@ from derive.topics.stack import Place, Stack, stack_of
 INPUT = rule("input of a stack", "what goes in{0}")
 LAYER = rule("output of a layer", "{0}")
 ARRAY = rule("learned array", "learned")
+PAGE = rule(
+    "an image on the page",
+    "one image: a row for each place, a column for each channel; filters are columns, channel after channel",
+)
 EQUATION = rule("equation of a layer", "{0}")
 LOSS = rule("loss of a batch", "the loss, over the examples")
 PART = rule("name of a part", "a name for the way back")
@@ -65,18 +81,19 @@ def shapes_derivation(stack: Stack) -> Derivation:
             observed.append((symbol, ("step", t)))
             rows.append((symbol, symbol.shape, f"input of step {t + 1}", INPUT, (", one column a step",)))
     else:
-        observed.append((stack.x, ("input",)))
-        size = stack.x.shape if is_array(stack.x) else stack.shape
-        rows.append((stack.x, size, "input", INPUT, (note,)))
+        x = Symbol("X") if stack.is_image else stack.x
+        observed.append((x, ("input",)))
+        size = stack.shape if stack.is_image else stack.x.shape
+        rows.append((x, size, "input", INPUT, (note,)))
     if isinstance(batch, Symbol):
         observed.append((batch, ("batch",)))
     for k, place in enumerate(stack.places, 1):
         for weight in place.layer.weights(place.shape, stack.row):
-            symbol = stack.symbol_of(place, weight)
-            if len(weight.shape) <= 2:
-                observed.append((symbol, ("weight", place.path, weight)))
-                kind = "biases" if weight.is_bias else "weights"
-                rows.append((symbol, symbol.shape, f"{kind} of layer {k}", ARRAY, ()))
+            symbol, filters = stack.symbol_of(place, weight), len(weight.shape) > 2
+            symbol = Symbol(symbol.name) if filters else symbol  # here as torch keeps them
+            observed.append((symbol, ("whole" if filters else "weight", place.path, weight)))
+            kind = "filters" if filters else "biases" if weight.is_bias else "weights"
+            rows.append((symbol, weight.shape if filters else symbol.shape, f"{kind} of layer {k}", ARRAY, ()))
         output = Symbol(f"A_{k}")
         observed.append((output, ("output", place.path)))
         words = f"output of layer {k}, {place.layer.name.replace('_', ' ')}"
@@ -98,11 +115,12 @@ def shape_answer(name: str, world: Any, row: tuple[Any, ...]) -> Answer:
 
 def forward_derivation(stack: Stack) -> Derivation:
     """The equations of each layer; with numbers where they are given."""
-    sections = []
+    sections: list[Section] = []
     _ = stack.run  # so that the layers inside of blocks have told theirs
     words = {symbol: place.layer.in_words for place, step in stack.inner for symbol, _ in step.made}
     for place, step in stack.run:
-        work = Work(mark_of(place), stack.world)
+        on_page = Reason(PAGE, ()) if stack.is_image and not sections else None
+        work = Work(mark_of(place), stack.world, on_page)
         for symbol, expr in step.made:
             about = (words.get(symbol, place.layer.in_words),)
             work.equal(symbol, expr, why=EQUATION, about=about, result=symbol == step.output)
@@ -230,7 +248,7 @@ def backward_sections(stack: Stack, objective: Objective) -> list[Section]:
         raw, value = objective.received.get(symbol), objective.gradients[symbol]
         sides = [value] if raw is None else chain_of(objective, raw, value)
         is_weight = symbol in objective.leaves
-        if raw is not None and len(text(value)) > LONGEST:  # by the derivatives of the quantities above
+        if raw is not None and is_long(value):  # by the derivatives of the quantities above
             sides = [objective.short(raw)]
         work.world = in_torch if is_weight else objective.world
         if is_weight and any(_inside(side, stack) for side in sides):
@@ -239,6 +257,16 @@ def backward_sections(stack: Stack, objective: Objective) -> list[Section]:
             work.world = objective.world
         work.gradient(stack.L, symbol, *sides, why=why, about=about, result=is_weight)
     return [work.section() for work in sections.values() if work.steps]
+
+
+def is_long(expr: Any) -> bool:
+    """Whether an expression takes more than a line. What has many more nodes than a line has signs is not printed to find out: a
+    quantity that stands in many places can make that take very long."""
+    todo, nodes = [expr], 0
+    while todo and nodes <= 4 * LONGEST:
+        nodes += 1
+        todo += todo.pop().args
+    return nodes > 4 * LONGEST or len(text(expr)) > LONGEST
 
 
 def _inside(side: Any, stack: Stack) -> bool:

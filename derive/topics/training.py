@@ -26,6 +26,7 @@ AFTER = rule("weights after a step", "compute the weights")
 LOSS_THEN = rule("loss after steps", "the loss with the new weights")
 LOWER = rule("lower loss", "the step has made the loss smaller")
 UP, DOWN = rule("loss above", "the loss with {0} raised by {1}"), rule("loss below", "and with {0} lowered by {1}")
+DIFFERENCE = rule("difference of two losses", "how far apart they are")
 QUOTIENT = rule("central difference", "the difference over twice the step")
 NEAR = rule("near the derivative", "which is the derivative but for an error of the order of the step squared")
 LARGEST = rule("largest output", "the largest output of example {0}: class {1}, counted from zero")
@@ -144,13 +145,13 @@ class GradientCheck:
             work.world = there
             work.equal(stack.L, numeral(values[stack.L], 12), why=why, about=(entry, Numeral(self.step)))
         work.world = stack.numeric_world
-        quotient = (losses[0] - losses[1]) / (2 * self.step)
-        written = Quotient(
-            Terms(numeral(losses[0], 12), Factors(Integer(-1), numeral(losses[1], 12))),
-            Factors(Integer(2), Numeral(self.step)),
-        )
+        change = losses[0] - losses[1]
+        quotient = change / (2 * self.step)
+        written = Terms(numeral(losses[0], 12), Factors(Integer(-1), numeral(losses[1], 12)))
+        over = Quotient(numeral(change), Factors(Integer(2), Numeral(self.step)))
         gradient = value_of(objective.gradients[parameter], known)[0, 0]
-        work.equal(written, numeral(quotient), why=QUOTIENT)
+        work.equal(written, numeral(change), why=DIFFERENCE)
+        work.equal(over, numeral(quotient), why=QUOTIENT)
         slope = MatrixElement(Gradient(stack.L, parameter), Integer(0), Integer(0))
         work.equal(slope, numeral(gradient), why=BEFORE)
         gap = Magnitude(Terms(numeral(quotient), Factors(Integer(-1), numeral(gradient))))

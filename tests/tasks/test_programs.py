@@ -7,6 +7,7 @@ import json
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from derive.checks.evaluate import evaluate
 from derive.errors import InputError
 from derive.pipeline import vocabulary
 from derive.problem.read import find, read_problem
+from derive.problem.types import to_activation
 from derive.session import task_report
 from derive.tasks.data import DATA_SETS, as_used, is_fashion
 from derive.tasks.program import notebook, program
@@ -147,6 +149,49 @@ def test_programs_take_the_gradients_that_derive_derives(task: Any, tmp_path: Pa
         for name, gradient in theirs.items():
             ours = evaluate(objective.gradients[by_name[name]], bindings)
             assert torch.allclose(ours, gradient, rtol=1e-9, atol=1e-12), (run.name, name)
+
+
+CONVOLUTIONAL = [p for p in TASKS if any(layer.name == "conv2d" for layer in p.task.runs[0].layers)]
+
+
+@pytest.mark.parametrize("task", CONVOLUTIONAL, ids=[p.id for p in CONVOLUTIONAL])
+def test_whole_convolutional_programs_take_the_gradients_that_derive_derives(task: Any, tmp_path: Path) -> None:
+    """One step on one image: every filter, gain and weight, through convolutions, batch norm and pooling."""
+    run = task.task.runs[0]
+    data = as_used(DATA_SETS[run.data["name"]], run.data)
+    torch.manual_seed(1)
+    model = loaded(program(run, task.title, "p.py"), tmp_path).make_model().double()
+    for layer in model:
+        layer.train(not isinstance(layer, torch.nn.Dropout))
+    image, label = torch.rand(1, *data.shape).double(), torch.tensor([3])
+    torch.nn.CrossEntropyLoss()(model(image), label).backward()
+    file = tmp_path / "q.yaml"
+    file.write_text(
+        "title: t\ngiven:\n  network: {convention: row, input: 2, layers: [flatten]}\n  loss: cross_entropy\nask: [shapes]\n"
+    )
+    given = read_problem(file, vocabulary()).given
+    ending = replace(run.layers[-1], activation=to_activation("softmax"))
+    stack = stack_of(
+        replace(given, network=replace(given.network, input=data.shape, layers=(*run.layers[:-1], ending)))
+    )
+    objective = objective_of(stack)
+    values = {stack.x: image[0].flatten(1).T, stack.y: torch.nn.functional.one_hot(label, data.classes).double()}
+    names = dict(model.named_children())
+
+    def page(weight: Any, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor[:, None] if tensor.ndim == 1 else tensor.flatten(1).T
+
+    theirs = {}
+    for place, weight, symbol in stack.weights():
+        tensor = getattr(names[place.path], weight.torch)
+        values[symbol], theirs[symbol] = page(weight, tensor.detach()), page(weight, tensor.grad)
+    bindings = Bindings(values, "")
+    for symbol, expr in objective.named:
+        bindings.values[symbol] = evaluate(expr, bindings)
+    assert set(theirs) == set(stack.parameters) and len(theirs) == len(list(model.parameters()))
+    for symbol, gradient in theirs.items():
+        ours = evaluate(objective.gradients[symbol], bindings)
+        assert torch.allclose(ours, gradient, rtol=1e-8, atol=1e-11), symbol
 
 
 def symbolic(layers: list[Any], inputs: int, loss: str, folder: Path) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from sympy import Rational
 
@@ -84,6 +86,10 @@ def numeric_problems(draw):
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(numeric_problems())
 def test_numbers_agree_with_torch(given_: Given) -> None:
+    inner = [a.value for a in Forward().derive(given_).answers if re.fullmatch(r"z\d+", a.name)]
+    assume(
+        not any(entry == 0 for value in inner for entry in value)
+    )  # at a kink, torch's rounding error decides the side
     assert not refuted(given_, Forward(), Backward())
 
 

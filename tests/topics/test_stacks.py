@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from derive.catalogue.registry import layers
@@ -57,6 +57,35 @@ def on_rows(draw: Any) -> Network:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(on_rows())
 def test_random_stacks_on_rows(network: Network) -> None:
+    judged(network, ["shapes", "forward", "backward", "parameters", "flops"])
+
+
+@st.composite
+def on_images(draw: Any) -> Network:
+    """Layers on an image: convolutions of any stride and padding, pooling, batch norm, and a dense end."""
+    pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
+    kinds = st.one_of(
+        st.builds(lambda f, k, s, p, b: make("conv2d", filters=f, kernel=k, stride=s, padding=p, bias=b),
+                  st.integers(1, 3), pair, pair, st.sampled_from(["valid", (1, 1), (0, 1)]), st.booleans()),
+        st.builds(lambda word, k: make(word, kernel=k, stride=(1, 2)), st.sampled_from(["max_pool2d", "avg_pool2d"]), pair),
+        activation, st.just(make("batch_norm")),
+    )  # fmt: skip
+    listed = draw(st.lists(kinds, min_size=1, max_size=3))
+    end = [make("global_avg_pool2d")] if draw(st.booleans()) else []
+    network = Network((draw(st.integers(1, 2)), 9, 8), (*listed, *end, make("flatten"), make("dense", units=2)), "row")
+    shape = network.input
+    for layer in network.layers:  # batch norm needs more than one place
+        try:
+            assume(layer.name != "batch_norm" or shape[1] * shape[2] > 1)
+            shape = layer.out(shape)
+        except ValueError:
+            assume(False)
+    return network
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(on_images())
+def test_random_stacks_on_images(network: Network) -> None:
     judged(network, ["shapes", "forward", "backward", "parameters", "flops"])
 
 

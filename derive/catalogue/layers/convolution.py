@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from derive.algebra.arrays import Patches
+from derive.algebra.nodes import matmul
 from derive.catalogue.layers.base import Layer, Shape, Weight, image
 from derive.catalogue.registry import layers
+from derive.errors import NotDerivable
 from derive.problem.types import Padding, Pair, Size
 
 
@@ -65,6 +68,19 @@ class Conv2d(Layer):
 
     def window(self) -> tuple[int, int] | None:
         return self.dilation[0] * (self.kernel[0] - 1) + 1, self.stride[0]
+
+    def equations(self, step: Any) -> None:
+        if self.groups > 1 or self.dilation != (1, 1):
+            raise NotDerivable("forward equations of a convolution in groups or with gaps in matrix notation")
+        step.image()
+        pad = tuple((k - 1) // 2 for k in self.kernel) if self.padding == "same" else self.padding
+        if self.padding == "same" and not all(k % 2 for k in self.kernel):
+            raise NotDerivable("forward equations of a convolution that pads more on one side in matrix notation")
+        pad = (0, 0) if pad == "valid" else pad
+        plan = (*step.place.shape[1:], *self.kernel, *self.stride, *pad)
+        windows = step.define("u", Patches(step.x, plan))
+        product = matmul(windows, step.weight("W"))
+        step.result("z", step.plus(product, step.weight("b")) if self.bias else product)
 
     def twin(self, shape: Shape) -> dict[str, Any]:
         padding = 0 if self.padding == "valid" else self.padding

@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar
 
-from derive.algebra.nodes import Largest, Quotient, Terms
+from sympy import Integer
+from sympy.matrices.expressions import Identity, OneMatrix
+
+from derive.algebra.arrays import Kron, Patches, Reshaped, WindowLargest
+from derive.algebra.nodes import Largest, Quotient, Terms, matmul, transpose
 from derive.catalogue.layers.base import Layer, Shape, image
 from derive.catalogue.layers.convolution import reach
 from derive.catalogue.registry import layers
+from derive.errors import NotDerivable
 from derive.problem.types import Padding, Pair
 
 
@@ -27,6 +32,12 @@ class _Pool(Layer):
         pad = (0, 0) if self.padding == "valid" else self.padding
         step = self.stride or self.kernel
         return (channels, *(reach(size, self.kernel[k], step[k], pad[k], 1) for k, size in enumerate(plane)))
+
+    def plan(self, step: Any) -> tuple[int, ...]:
+        """The image's size, the window's, the strides and the padding; NotDerivable where places are no rows."""
+        step.image()
+        pad = (0, 0) if self.padding == "valid" else self.padding
+        return (*step.place.shape[1:], *self.kernel, *(self.stride or self.kernel), *pad)
 
     def window(self) -> tuple[int, int] | None:
         return self.kernel[0], (self.stride or self.kernel)[0]
@@ -50,6 +61,9 @@ class MaxPool2d(_Pool):
     torch: ClassVar[str] = "torch.nn.MaxPool2d"
     in_words: ClassVar[str] = "the largest entry of each window"
 
+    def equations(self, step: Any) -> None:
+        step.result("p", WindowLargest(step.x, self.plan(step)))
+
     def of_window(self, entries: list[Any]) -> Any:
         """What a window becomes."""
         return Largest(*entries) if len(entries) > 1 else entries[0]
@@ -69,6 +83,12 @@ class AvgPool2d(_Pool):
     torch: ClassVar[str] = "torch.nn.AvgPool2d"
     in_words: ClassVar[str] = "the mean of each window"
 
+    def equations(self, step: Any) -> None:
+        windows = step.define("u", Patches(step.x, self.plan(step)))
+        size = Integer(prod(self.kernel))
+        sums = Kron(Identity(step.x.shape[1]), OneMatrix(size, Integer(1)))  # of the entries of each channel
+        step.result("p", matmul(1 / size, windows, sums))
+
     def of_window(self, entries: list[Any]) -> Any:
         """What a window becomes."""
         return Quotient(Terms(*entries), len(entries)) if len(entries) > 1 else entries[0]
@@ -85,6 +105,11 @@ class GlobalAvgPool2d(Layer):
     def out(self, shape: Shape) -> Shape:
         return (image(shape, "global_avg_pool2d")[0], 1, 1)
 
+    def equations(self, step: Any) -> None:
+        step.image()
+        places = step.x.shape[0]
+        step.result("p", matmul(1 / places, OneMatrix(Integer(1), places), step.x))
+
     def twin(self, shape: Shape) -> dict[str, Any]:
         return {"output_size": 1}
 
@@ -99,3 +124,15 @@ class Flatten(Layer):
 
     def out(self, shape: Shape) -> Shape:
         return (prod(shape),)
+
+    def equations(self, step: Any) -> None:
+        if len(step.place.shape) == 1:
+            step.result("a", step.x)
+            return
+        if len(step.place.shape) != 3:
+            raise NotDerivable("forward equations of flatten on a sequence in matrix notation")
+        step.image()
+        if step.place.shape[1:] == (1, 1):
+            step.result("a", step.x)
+            return
+        step.result("a", Reshaped(transpose(step.x), Integer(1), Integer(prod(step.place.shape))))
