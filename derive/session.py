@@ -230,7 +230,7 @@ def _gather(
         for fault in sheet.faults:
             progress.complain(str(fault))
         for problem in sheet.problems:
-            result = next(worked)
+            result = fitting(problem, next(worked))
             progress.advance(f"{sheet.id}/{problem.id}")
             if isinstance(result, tuple):
                 faults += result
@@ -244,6 +244,20 @@ def _gather(
         outcome.problems += len(results)
         outcome.faults += faults
         finish(sheet, results, faults)
+
+
+def fitting(problem: Any, result: Any) -> Any:
+    """The result of a problem, or the fault of its coding task where no program can be made of it."""
+    if problem.task is None or isinstance(result, tuple):
+        return result
+    from derive.tasks.runner import programs
+
+    try:
+        for number, run in enumerate(problem.task.runs):
+            programs(problem, number, run.data["name"])
+    except GivenError as error:
+        return (problem.fault(error),)
+    return result
 
 
 def failures(result: Result) -> list[str]:
@@ -269,7 +283,7 @@ def shown(file: Path, form: str, seed: int) -> tuple[str, bool]:
     from derive.problem.read import read_problem
 
     problem = read_problem(file, vocabulary())
-    result = work_out(problem, seed)
+    result = fitting(problem, work_out(problem, seed))
     if isinstance(result, tuple):
         raise InputError(result)
     if problem.task:

@@ -160,6 +160,28 @@ def test_a_build_shows_the_runs_wherever_their_data_lay(tmp_path: Path, monkeypa
     assert known_results(made, tmp_path / "c")[0].results is None
 
 
+def test_a_task_that_does_not_fit_is_told_with_its_place(tmp_path: Path) -> None:
+    """By every command, and the other problems of the sheet come out."""
+    import subprocess
+
+    problem(tmp_path, "  data: moons\n  model: [{dense: 3}]\n", "unfit")
+    problem(tmp_path, "  data: moons\n  model: [{dense: 2}]\n", "fit")
+    (tmp_path / "sheet.yaml").write_text("title: s\n")
+    where = str(tmp_path)
+    for arguments in (
+        ["check", where],
+        ["build", where, "-o", where],
+        ["show", f"{where}/unfit.yaml"],
+        ["run", where, "-o", where, "--quick"],
+    ):
+        done = subprocess.run([sys.executable, "-m", "derive", *arguments], capture_output=True, text=True)
+        assert done.returncode == 2 and "unfit.yaml:4:10: the model must end in 2 outputs" in done.stderr, (
+            arguments,
+            done,
+        )
+    assert list(tmp_path.glob("*.pdf")) and r"nn.Linear(2,\ 2)" in (tmp_path / f"{tmp_path.name}.tex").read_text()
+
+
 @pytest.mark.parametrize("more", [[], ["--notebook"]])
 def test_what_is_ended_ends_its_programs_and_goes_on_later(tmp_path: Path, more: list[str]) -> None:
     """SIGTERM ends the programs too; the next run goes on from the last epoch that was saved."""
