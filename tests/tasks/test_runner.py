@@ -69,8 +69,6 @@ def test_notebooks_are_the_runs(tmp_path: Path) -> None:
         images = [out for cell in code for out in cell.outputs if "image/png" in out.get("data", {})]
         assert len(images) == 2 and "json.dumps(results)" not in code[-1].source
     assert all(one.was_cached for one in run_all(planned, tmp_path / "out", Quiet(), notebooks=True))
-    (tmp_path / "out" / "programs" / "p-1.ipynb").unlink()
-    assert [one.was_cached for one in run_all(planned, tmp_path / "out", Quiet(), notebooks=True)] == [False, True]
 
 
 def test_a_notebook_that_fails_is_a_run_that_failed(tmp_path: Path) -> None:
