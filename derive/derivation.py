@@ -59,6 +59,15 @@ class Equal(Claim):
 
 
 @dataclass(frozen=True)
+class Definition(Claim):
+    """`symbol` is a name for `meaning`: a line without a tick, since there is nothing to refute. The world must define the
+    symbol as just that, or give it as a value; anything else is a claim (Equal)."""
+
+    symbol: Any
+    meaning: Any
+
+
+@dataclass(frozen=True)
 class IsGradient(Claim):
     """Every side is the derivative of the scalar `of` in `wrt` (a symbol or an array), in denominator layout.
 
@@ -208,6 +217,9 @@ class Work:
 
     def equal(self, *sides: Any, why: Rule, about: Iterable[Any] = (), result: bool = False) -> Work:
         return self.claim(Equal(self.world, sides), why, about, result)
+
+    def define(self, symbol: Any, meaning: Any, why: Rule, about: Iterable[Any] = ()) -> Work:
+        return self.claim(Definition(self.world, symbol, meaning), why, about)
 
     def gradient(
         self, of: Any, wrt: Any, *sides: Any, why: Rule, about: Iterable[Any] = (), result: bool = False

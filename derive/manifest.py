@@ -99,6 +99,7 @@ def check_data(verdict: Verdict) -> dict[str, Any]:
     error = verdict.max_error if math.isfinite(verdict.max_error) else None
     return {
         "method": verdict.method, "points": verdict.points, "max_error": error, "passed": verdict.passed, "detail": verdict.detail,
+        "strength": verdict.strength,
     }  # fmt: skip
 
 

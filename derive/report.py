@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+STRENGTHS = {
+    "proved": "exact arithmetic, SymPy, a sum of squares, or an interval proof",
+    "observed": "torch.nn, torch.optim or autograd on the numbers that are given",
+    "sampled": "agrees at adversarial points",
+    "tried": "was not refuted at the points tried, and would need a proof: no tick",
+    "defined": "a name is given: nothing to refute, no tick",
+}
+
 
 @dataclass(frozen=True)
 class Verdict:
     """How one claim was checked: `method` in words, at how many `points`, with what largest error; and what was found.
 
-    `detail` says, for a claim that failed, both values and where they differ.
+    `detail` says, for a claim that failed, both values and where they differ. `strength` says what stands behind one that
+    held (STRENGTHS): only what is proved, observed or sampled has a tick.
     """
 
     passed: bool
@@ -18,6 +27,17 @@ class Verdict:
     points: int
     max_error: float
     detail: str = ""
+    strength: str = "sampled"
+
+    @property
+    def has_tick(self) -> bool:
+        """Whether the claim may be printed with a tick."""
+        return self.passed and self.strength in ("proved", "observed", "sampled")
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether anything was at stake: a definition is no claim."""
+        return self.strength != "defined"
 
 
 @dataclass(frozen=True)

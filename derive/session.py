@@ -238,7 +238,7 @@ def _gather(
                     progress.complain(str(fault))
                 continue
             results.append(result)
-            outcome.claims += len(result.report.verdicts)
+            outcome.claims += sum(verdict.is_claim for verdict in result.report.verdicts.values())
             outcome.failures += failures(result)
         outcome.sheets += 1
         outcome.problems += len(results)

@@ -1,5 +1,6 @@
 """Every observer and every checker, by name; importing this file registers them."""
 
+from derive.checks import definitions as definitions
 from derive.checks import dropout_run as dropout_run
 from derive.checks import formulas as formulas
 from derive.checks import layer_run as layer_run

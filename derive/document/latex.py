@@ -309,6 +309,7 @@ def _block(block: Any) -> View:
     raise TypeError(type(block).__name__)
 
 
+MARKS = {True: r"\dvholds", False: r"\dvnumber"}  # a tick stands only where something was at stake
 RELATIONS = {"": "", "<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "!=": r"\neq", "==": "="}
 
 
@@ -322,7 +323,7 @@ def _line(line: Line) -> View:
         broken += _broken(relation, right)
         left = right
     stacked = r"\begin{aligned}[t] " + r" \\ ".join(broken) + r" \end{aligned}"
-    mark = Tex(rf"\dvholds{{{_short(line.number)}}}")
+    mark = Tex(rf"{MARKS[line.has_tick]}{{{_short(line.number)}}}")
     return view(
         one=Tex(_boxed(one, line.is_result)),
         broken=Tex(_boxed(stacked, line.is_result)),

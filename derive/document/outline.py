@@ -9,6 +9,7 @@ from typing import Any
 from derive.algebra.nodes import Expectation, LimitOf, gradient_symbol
 from derive.derivation import (
     Claim,
+    Definition,
     Derivation,
     Equal,
     HasCount,
@@ -28,7 +29,9 @@ from derive.report import Report, Verdict
 
 @dataclass(frozen=True)
 class Line:
-    """One claim of a chain: each of `rights` stands in `relation` to what is left of it ('' lets the printer choose)."""
+    """One claim of a chain: each of `rights` stands in `relation` to what is left of it ('' lets the printer choose).
+
+    `mark` is the strength of its verdict: only what was at stake and held has a tick (report.STRENGTHS)."""
 
     left: Any
     rights: tuple[Any, ...]
@@ -36,6 +39,11 @@ class Line:
     reason: Reason | None
     number: str
     is_result: bool
+    strength: str = "sampled"
+
+    @property
+    def has_tick(self) -> bool:
+        return self.strength in ("proved", "observed", "sampled")
 
 
 @dataclass(frozen=True)
@@ -116,8 +124,8 @@ def compose(sheet: Sheet, results: Iterable[Any], problems_only: bool = False) -
     blocks, passed, total = [], 0, 0
     for result in results:
         verdicts = result.report.verdicts
-        total += len(verdicts)
-        passed += sum(verdict.passed for verdict in verdicts.values())
+        total += sum(verdict.is_claim for verdict in verdicts.values())
+        passed += sum(verdict.passed and verdict.is_claim for verdict in verdicts.values())
         blocks.append(
             _problem(result.problem, result.solution, result.report, problems_only, getattr(result, "task", None))
         )
@@ -158,7 +166,7 @@ def _blocks(steps: list[tuple[str, Step]], report: Report) -> list[Block]:
         elif isinstance(claim, Refuted):
             blocks.append(RefutedAnswer(number, claim))
         else:
-            _extend(blocks, number, step, sides_of(claim))
+            _extend(blocks, number, step, sides_of(claim), verdict.strength)
     return blocks
 
 
@@ -166,6 +174,8 @@ def sides_of(claim: Claim) -> tuple[Any, ...]:
     """What a claim shows, from left to right."""
     if isinstance(claim, Equal):
         return claim.sides
+    if isinstance(claim, Definition):
+        return (claim.symbol, claim.meaning)
     if isinstance(claim, IsGradient):
         return (gradient_symbol(claim.of, claim.wrt), *claim.sides)
     if isinstance(claim, HasMean):
@@ -187,13 +197,13 @@ def is_maximum(claim: IsMinimum) -> bool:
     return bool(claim.objective.could_extract_minus_sign() and not claim.objective.is_Add)
 
 
-def _extend(blocks: list[Block], number: str, step: Step, sides: tuple[Any, ...]) -> None:
+def _extend(blocks: list[Block], number: str, step: Step, sides: tuple[Any, ...], strength: str) -> None:
     relation = ""
     if isinstance(step.claim, Holds):
         relation = getattr(step.claim.relation, "rel_op", "")
     elif isinstance(step.claim, IsMinimum):
         relation = "maximises" if is_maximum(step.claim) else "minimises"
-    lines = [Line(sides[0], tuple(sides[1:]), relation, step.reason, number, step.is_result)]
+    lines = [Line(sides[0], tuple(sides[1:]), relation, step.reason, number, step.is_result, strength)]
     last = blocks[-1] if blocks else None
     if (
         isinstance(last, Chain)
@@ -213,6 +223,8 @@ def _same(left: Any, right: Any) -> bool:
 def _check_rows(report: Report) -> list[CheckRow]:
     rows: list[CheckRow] = []
     for number, verdict in report.verdicts.items():
+        if not verdict.is_claim:
+            continue
         last = rows[-1] if rows else None
         if last and _alike(last.verdict, verdict) and _together(last.last, number):
             worst = max(last.verdict, verdict, key=lambda v: v.max_error)
@@ -228,4 +240,9 @@ def _together(one: str, other: str) -> bool:
 
 
 def _alike(one: Verdict, other: Verdict) -> bool:
-    return (one.passed, one.method, one.points) == (other.passed, other.method, other.points)
+    return (one.passed, one.method, one.points, one.strength) == (
+        other.passed,
+        other.method,
+        other.points,
+        other.strength,
+    )

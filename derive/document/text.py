@@ -85,7 +85,8 @@ def _chain(block: Chain) -> list[str]:
             shown += f" {sign} {text(right)}"
             before = right
         why = reason_text(line.reason)
-        lines.append(f"{INDENT}{shown}    [ok] {why}".rstrip())
+        mark = "[ok] " if line.has_tick else "" if line.strength == "defined" else "[at the points tried] "
+        lines.append(f"{INDENT}{shown}    {mark}{why}".rstrip())
     return lines
 
 

@@ -176,10 +176,10 @@ def definition_section(objective: Objective, heading: str = "Quantities") -> Sec
     """What is called how: the author's definitions, and the names given to parts."""
     work = Work(heading, objective.world)
     for symbol, expr in objective.named[:-1]:
-        work.equal(symbol, expr, why=MEANING)
+        work.define(symbol, expr, why=MEANING)
     symbol, expr = objective.named[-1]
     if expr == objective.expr:
-        work.equal(symbol, expr, why=MEANING)
+        work.define(symbol, expr, why=MEANING)
     else:
         work.equal(symbol, objective.expr, expr, why=NAMED)
     return work.section()
