@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +30,29 @@ def _looks_like_a_problem(path: Path) -> bool:
     return "title" in lines and ("ask" in lines or "task" in lines)
 
 
+@cache
+def solution_of(path: Path) -> Any:
+    """The solution of a problem file, made once in a process; raises InputError where the file is not fit."""
+    from derive.pipeline import solve, vocabulary
+    from derive.problem.read import read_problem
+
+    return solve(read_problem(path, vocabulary()))
+
+
 class ProblemFile(pytest.File):
     """A problem, worked out when it is collected; its claims are judged when their tests run."""
 
     def collect(self) -> Iterator[pytest.Item]:
         from derive.errors import InputError
-        from derive.pipeline import solve, vocabulary
-        from derive.problem.read import read_problem
 
         try:
-            problem = read_problem(self.path, vocabulary())
-            solution = solve(problem)
+            solution = solution_of(self.path)
         except InputError as error:
             raise self.CollectError(str(error)) from None
         for number, step in solution.steps():
             yield ClaimItem.from_parent(self, name=number, step=step)
-        if problem.task:
-            yield ProgramItem.from_parent(self, name="task", problem=problem)
+        if solution.problem.task:
+            yield ProgramItem.from_parent(self, name="task", problem=solution.problem)
 
 
 class ClaimItem(pytest.Item):

@@ -5,17 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from derive.derivation import RULES
-from derive.pipeline import solve, vocabulary
-from derive.problem.read import find
-
-ROOT = Path(__file__).resolve().parents[1]
-SHEETS = find([ROOT / "problems"], vocabulary())
-PROBLEMS = [problem for sheet in SHEETS for problem in sheet.problems]
+from derive.pipeline import vocabulary
+from tests.shipped import PROBLEMS, ROOT, SHEETS, solution
 
 
 def test_no_sheet_has_a_fault() -> None:
@@ -30,8 +25,8 @@ def test_importing_derive_costs_no_torch() -> None:
 
 @pytest.mark.parametrize("kind", ["losses", "optimisers", "layers", "questions"])
 def test_every_word_has_a_problem_that_uses_it(kind: str) -> None:
-    used = {q.name for problem in PROBLEMS for q in problem.ask}
-    for problem in PROBLEMS:
+    used = {q.name for problem in PROBLEMS.values() for q in problem.ask}
+    for problem in PROBLEMS.values():
         given = problem.given
         found = [given.loss, given.optimizer, given.layer, *(given.network.layers if given.network else ())]
         used |= {thing.name for thing in found if thing is not None}
@@ -42,10 +37,10 @@ def test_every_word_has_a_problem_that_uses_it(kind: str) -> None:
 
 def test_reasons_name_what_their_rule_needs() -> None:
     """Every place in a rule's words is filled, in every step that derive ships."""
-    for problem in PROBLEMS:
-        for number, step in solve(problem).steps():
+    for name in PROBLEMS:
+        for number, step in solution(name).steps():
             places = {int(k) for k in re.findall(r"\{(\d+)\}", step.reason.rule.words)}
-            assert places == set(range(len(places))) and len(step.reason.about) >= len(places), (problem.id, number)
+            assert places == set(range(len(places))) and len(step.reason.about) >= len(places), (name, number)
     assert RULES
 
 

@@ -6,7 +6,7 @@ from time import process_time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sympy import MatrixSymbol, Rational, Symbol, exp
 from sympy.matrices.expressions import OneMatrix
@@ -18,6 +18,7 @@ from derive.algebra.formula_words import FUNCTIONS
 from derive.algebra.functions import TABLE
 from derive.algebra.nodes import Map, Mean, Slot, Softmax, Total, add, is_array, matmul, transpose
 from derive.errors import FormulaError
+from tests.drawn import examples
 
 n, m = Symbol("n", integer=True, positive=True), Symbol("m", integer=True, positive=True)
 x, y, A, w = MatrixSymbol("x", n, 1), MatrixSymbol("y", n, 1), MatrixSymbol("A", m, n), Symbol("w", real=True)
@@ -170,7 +171,7 @@ FRAGMENTS = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.one_of(st.text(max_size=30), st.lists(st.sampled_from([*FRAGMENTS, *FUNCTIONS]), max_size=12).map("".join)))
 def test_whatever_a_formula_holds_it_is_an_expression_or_a_fault_in_the_text(text: str) -> None:
     try:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from sympy import Integer, Rational, Symbol
@@ -20,6 +20,7 @@ from derive.algebra.nodes import plain
 from derive.catalogue.optimisers.base import hyper_values
 from derive.catalogue.registry import optimisers
 from derive.pipeline import vocabulary
+from tests.drawn import examples
 
 vocabulary()
 CLASSES = sorted(set(optimisers.values()), key=lambda cls: cls.name)
@@ -66,7 +67,7 @@ slopes = st.integers(-30, 30).map(lambda k: Rational(k, 10))
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.name)
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(data=st.data(), gradients=st.lists(slopes, min_size=1, max_size=6), start=slopes)
 def test_the_lines_are_what_torch_does(cls: Any, data: Any, gradients: list[Any], start: Any) -> None:
     optimiser = cls(**{f.name: data.draw(SETTINGS[f.name]) for f in fields(cls)})

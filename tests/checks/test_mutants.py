@@ -6,7 +6,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -26,36 +25,26 @@ from derive.derivation import (
     IsMinimum,
     Refuted,
 )
-from derive.pipeline import solve, vocabulary
-from derive.problem.read import find
 from tests.checks.judge import changes_mathematics
+from tests.shipped import PROBLEMS, solution
 
-ROOT = Path(__file__).resolve().parents[2]
-SHEETS = find([ROOT / "problems"], vocabulary())
 PER_PROBLEM = 40  # mutants judged of each problem, drawn by a fixed seed; of kinds that are rare, all
 
 
-def claims() -> dict[str, list[Claim]]:
-    return {
-        f"{sheet.id}/{problem.id}": [step.claim for _, step in solve(problem).steps()]
-        for sheet in SHEETS
-        for problem in sheet.problems
-    }
-
-
-CLAIMS = claims()
+def claims(name: str) -> list[Claim]:
+    return [step.claim for _, step in solution(name).steps()]
 
 
 def chosen(name: str) -> list[Mutant]:
     found = [
-        mutant for claim in CLAIMS[name] if not isinstance(claim, Refuted | Definition) for mutant in mutants(claim)
+        mutant for claim in claims(name) if not isinstance(claim, Refuted | Definition) for mutant in mutants(claim)
     ]
     rare = [m for m in found if isinstance(m.claim, IsMinimum | HasMean | Holds | IsLimit)][:60]
     rest = [m for m in found if m not in rare]
     return rare + random.Random(7).sample(rest, min(PER_PROBLEM, len(rest)))
 
 
-@pytest.mark.parametrize("name", sorted(CLAIMS))
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
 def test_every_mutant_that_changes_the_mathematics_dies(
     name: str, record_property: Callable[[str, object], None]
 ) -> None:
@@ -83,7 +72,7 @@ def test_every_kind_of_claim_is_mutated_and_judged() -> None:
     """Each kind that has a checker has claims in the problems, mutants of them, and dead ones among these."""
     kinds_seen = (Equal, IsGradient, Holds, HasShape, HasCount, IsMinimum, HasMean, IsLimit)
     for kind in kinds_seen:
-        examples = [claim for found in CLAIMS.values() for claim in found if type(claim) is kind][:6]
+        examples = [claim for name in PROBLEMS for claim in claims(name) if type(claim) is kind][:6]
         chosen_mutants = [m for claim in examples for m in list(mutants(claim))[:10]]
         assert any(not check(m.claim).passed for m in chosen_mutants), f"no mutant of {kind.__name__} died"
     assert set(kinds()) - {Refuted, Definition} == set(kinds_seen)

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sympy import Rational
 
@@ -16,6 +16,7 @@ from derive.algebra.nodes import Rounded
 from derive.errors import FormulaError, InputError
 from derive.pipeline import solve, vocabulary
 from derive.problem.read import find, read_problem
+from tests.drawn import examples
 
 WORDS = vocabulary()
 CASES = yaml.safe_load((Path(__file__).parent / "expected_errors.yaml").read_text())
@@ -140,7 +141,7 @@ def test_a_fault_lies_where_it_is(marked: str) -> None:
     assert caught.value.offset == expected, caught.value
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda s: s.encode("utf-8", "replace"))))
 def test_whatever_a_file_holds_only_input_errors_come(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "p.yaml"
@@ -151,7 +152,7 @@ def test_whatever_a_file_holds_only_input_errors_come(tmp_path: Path, raw: bytes
         assert error.faults
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.text(alphabet="x1w+-*/@().T ,^sumexplog2", max_size=30))
 def test_whatever_a_formula_holds_only_formula_errors_come(text: str) -> None:
     from sympy import Symbol

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sympy import Rational, Symbol
 from torch.nn import functional as F
@@ -26,9 +26,10 @@ from derive.topics.output import Output
 from derive.topics.output_shape import OutputShape
 from derive.topics.parameters import Parameters
 from derive.topics.update import Update
+from tests.drawn import examples
 
 vocabulary()
-QUICK = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = examples(12, suppress_health_check=[HealthCheck.too_slow])
 numbers = st.fractions(-3, 3, max_denominator=10).map(lambda f: Rational(f.numerator, f.denominator))
 chances = st.integers(1, 19).map(lambda k: Rational(k, 20))
 

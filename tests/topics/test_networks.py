@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 from sympy import Rational
 
@@ -22,6 +22,7 @@ from derive.topics.backward import Backward
 from derive.topics.forward import Forward
 from derive.topics.shapes import Shapes
 from derive.topics.vanishing import Vanishing
+from tests.drawn import examples
 
 ACTIVATIONS = sorted(TABLE)
 ACCEPTED = {cls.name: cls.after for cls in losses.values() if cls.after is not None}
@@ -83,7 +84,7 @@ def numeric_problems(draw):
     return problem(network(sizes[0], *zip(sizes[1:], names, strict=True)), loss, values)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@examples(25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(numeric_problems())
 def test_numbers_agree_with_torch(given_: Given) -> None:
     inner = [a.value for a in Forward().derive(given_).answers if re.fullmatch(r"z\d+", a.name)]

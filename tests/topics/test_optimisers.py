@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sympy import Float, Integer, Rational, Sum
 
@@ -25,9 +25,10 @@ from derive.topics.expectation import ExpectedMoment
 from derive.topics.moments import entry, hyper, i, t
 from derive.topics.update import Update
 from tests.catalogue.test_optimisers import CLASSES, SETTINGS, slopes, stepped
+from tests.drawn import examples
 
 vocabulary()
-QUICK = settings(max_examples=12, deadline=None)
+QUICK = examples(12)
 STATES = [(cls, state) for cls in CLASSES for state in cls().states]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
 from derive.catalogue.registry import layers
@@ -16,6 +16,7 @@ from derive.pipeline import solve, verify, vocabulary
 from derive.problem.model import Given, Network
 from derive.problem.read import read_problem
 from derive.problem.types import Activation
+from tests.drawn import examples
 
 WORDS = dict(layers)
 ACTIVATIONS = ["relu", "tanh", "sigmoid", "gelu", "silu", "softplus", "elu", "leaky_relu"]
@@ -54,7 +55,7 @@ def on_rows(draw: Any) -> Network:
     return Network(draw(st.integers(2, 4)), (*first, *chosen), "row")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(25, suppress_health_check=[HealthCheck.too_slow])
 @given(on_rows())
 def test_random_stacks_on_rows(network: Network) -> None:
     judged(network, ["shapes", "forward", "backward", "parameters", "flops"])
@@ -83,27 +84,27 @@ def on_images(draw: Any) -> Network:
     return network
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@examples(15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(on_images())
 def test_random_stacks_on_images(network: Network) -> None:
     judged(network, ["shapes", "forward", "backward", "parameters", "flops"])
 
 
-@settings(max_examples=6, deadline=None)
+@examples(6)
 @given(st.sampled_from(["rnn", "lstm", "gru"]), st.integers(1, 3), size, size)
 def test_random_recurrent_stacks(kind: str, steps: int, features: int, units: int) -> None:
     network = Network((steps, features), (make(kind, units=units), make("dense", units=2)))
     judged(network, ["shapes", "forward", "backward", "parameters", "flops"])
 
 
-@settings(max_examples=6, deadline=None)
+@examples(6)
 @given(st.integers(1, 3), st.sampled_from([1, 2, 4]), st.integers(2, 5))
 def test_random_attention(size_of_head: int, heads: int, positions: int) -> None:
     network = Network((positions, size_of_head * heads), (make("self_attention", heads=heads),))
     judged(network, ["shapes", "forward", "backward", "parameters", "flops"])
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.data())
 def test_random_convolutional_stacks(data: Any) -> None:
     shape: tuple[int, ...] = (
@@ -134,7 +135,7 @@ def test_random_convolutional_stacks(data: Any) -> None:
     judged(Network(shape, (*found, make("flatten"), make("dense", units=3))), ["shapes", "parameters", "flops"])
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 2), st.integers(1, 2)), min_size=1, max_size=4))
 def test_receptive_fields_are_what_autograd_sees(windows: list[tuple[int, int, int]]) -> None:
     convolutions = tuple(
