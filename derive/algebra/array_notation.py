@@ -23,6 +23,8 @@ class ArrayPrinter:
     strength: Any
     join_factors: Any
     with_indices: Any
+    names_here: set[str]
+    running: list[Symbol]
 
     def _print_Transpose(self, expr: Transpose) -> str:
         inner = expr.args[0]
@@ -181,20 +183,44 @@ class ArrayPrinter:
             return rf"\bm{{1}}^{{\top}} {self.bracket(expr.array, PRODUCT)}"
         if columns != 1 and not has_components(expr.array):
             return rf"\bm{{1}}^{{\top}} {self.bracket(expr.array, POWER)} \bm{{1}}"
-        body = component(expr.array, Symbol("k")) if columns == 1 else entry(expr.array, Symbol("i"), Symbol("j"))
+        letters = self.fresh_letters(rows, columns)
+        body = component(expr.array, letters[0]) if columns == 1 else entry(expr.array, *letters)
         if (rows, columns) == (1, 1):
             return str(self._print(body))
         sign = "-" if leads_with_minus(body) else ""
+        self.running += letters
         summand = self.bracket(-body if sign else body, PRODUCT)
-        if columns == 1:
-            return rf"{sign}\sum_{{k=1}}^{{{self._print(rows)}}} {summand}"
-        return rf"{sign}\sum_{{i=1}}^{{{self._print(rows)}}} \sum_{{j=1}}^{{{self._print(columns)}}} {summand}"
+        del self.running[-len(letters) :]
+        over = zip(letters, (rows, columns), strict=False)
+        sums = " ".join(rf"\sum_{{{self._print(k)}=1}}^{{{self._print(size)}}}" for k, size in over)
+        return f"{sign}{sums} {summand}"
+
+    def fresh_letters(self, rows: Any, columns: Any) -> list[Symbol]:
+        """Letters for the entries of an array, none of which means anything else in the formula: k, or i and j."""
+        taken = self.names_here | {letter.name for letter in self.running}
+        found: list[Symbol] = []
+        for options in ["kijlr"] if columns == 1 else ["ilpst", "jmqst"]:
+            found.append(Symbol(next(letter for letter in options + "uvwxyz" if letter not in taken)))
+            taken.add(found[-1].name)
+        return found
 
     def _print_Mean(self, expr: nodes.Mean) -> str:
         if isinstance(expr.array, MatrixSymbol):
             return rf"\bar{{{latex_name(expr.array.name)}}}"
         size = Mul(*expr.array.shape)
         return rf"\frac{{1}}{{{self._print(size)}}} {self._print_Total(nodes.Total(expr.array))}"
+
+
+def names_in(expr: Any) -> set[str]:
+    """The names that stand in an expression, those of sizes among them."""
+    if isinstance(expr, MatrixBase | tuple | list):
+        return set().union(*map(names_in, expr))
+    found: set[str] = set()
+    for symbol in getattr(expr, "free_symbols", ()):
+        found.add(getattr(symbol, "name", str(symbol)))
+        for size in symbol.shape if isinstance(symbol, MatrixSymbol) else ():
+            found |= {inner.name for inner in getattr(size, "free_symbols", ())}
+    return found
 
 
 class Bracketed(Basic):

@@ -19,9 +19,9 @@ def printed_map(printer: Any, expr: nodes.Map) -> str:
     if expr.shape == (1, 1):
         return printer._print(expr.at([_scalar(array) for array in expr.arrays]))
     if expr.body.has(Piecewise) and not has_only_indicators(expr.body):
-        entries = [_entry(array) for array in expr.arrays]
-        indices = "i" if expr.shape[1] == 1 else "ij"
-        return rf"\left[{printer._print(expr.at(entries))}\right]_{{{indices}}}"
+        letters = printer.fresh_letters(expr.shape[0], 0)[: 1 if expr.shape[1] == 1 else 2]
+        entries = [_entry(array, *letters) for array in expr.arrays]
+        return rf"\left[{printer._print(expr.at(entries))}\right]_{{{''.join(map(str, letters))}}}"
     return _vector(printer, expr.body, expr.arrays)[0]
 
 
@@ -29,15 +29,10 @@ def _scalar(array: Any) -> Expr:
     return Symbol(array.name, real=True) if isinstance(array, MatrixSymbol) else array[0, 0]
 
 
-def _entry(array: Any) -> Expr:
-    index = Symbol("i")
-    if array.shape[1] != 1:
-        if isinstance(array, MatrixSymbol):
-            return Indexed(IndexedBase(array.name), index, Symbol("j"))
-        return MatrixElement(array, index - 1, Symbol("j") - 1)
+def _entry(array: Any, i: Symbol, j: Symbol | None = None) -> Expr:
     if isinstance(array, MatrixSymbol):
-        return Indexed(IndexedBase(array.name), index)
-    return MatrixElement(array, index - 1, Integer(0))
+        return Indexed(IndexedBase(array.name), *([i] if j is None else [i, j]))
+    return MatrixElement(array, i - 1, Integer(0) if j is None else j - 1)
 
 
 def _vector(printer: Any, body: Expr, arrays: tuple[Any, ...]) -> tuple[str, int]:
@@ -100,7 +95,7 @@ def _vector_sum(printer: Any, body: Add, arrays: tuple[Any, ...]) -> str:
             piece = _guarded(printer, magnitude, arrays, PRODUCT)
         else:
             level = POWER if magnitude.has(nodes.Total) else PRODUCT
-            piece = r"\bm{1}" if magnitude == 1 else printer.bracket(magnitude, level) + r" \bm{1}"
+            piece = r"\bm{1}" if magnitude == 1 else joined(printer.bracket(magnitude, level), r"\bm{1}")
         sign = ("-" if negative else "") if not pieces else (" - " if negative else " + ")
         pieces.append(sign + piece)
     return "".join(pieces)
@@ -116,14 +111,21 @@ def _vector_product(printer: Any, body: Mul, arrays: tuple[Any, ...]) -> str:
     vectors = ordered_factors(f for f in Mul.make_args(top) if _varies(f))
     if not _varies(bottom):
         scalar = scalars / bottom
-        front = "" if scalar == 1 else printer.bracket(scalar, PRODUCT) + " "
-        return front + _circled(printer, vectors, arrays, bool(front))
-    front = "" if scalars == 1 and vectors else printer.bracket(scalars, PRODUCT) + " "
-    above = front + (_circled(printer, vectors, arrays, bool(front)) if vectors else r"\bm{1}")
+        front = "" if scalar == 1 else printer.bracket(scalar, PRODUCT)
+        return joined(front, _circled(printer, vectors, arrays, bool(front)))
+    front = "" if scalars == 1 and vectors else printer.bracket(scalars, PRODUCT)
+    above = joined(front, _circled(printer, vectors, arrays, bool(front)) if vectors else r"\bm{1}")
     below = [f for f in Mul.make_args(bottom) if not _varies(f)]
-    lead = printer._print(Mul(*below)) + " " if below else ""
+    lead = printer._print(Mul(*below)) if below else ""
     varying = ordered_factors(f for f in Mul.make_args(bottom) if _varies(f))
-    return rf"\frac{{{above}}}{{{lead}{_circled(printer, varying, arrays, bool(lead))}}}"
+    return rf"\frac{{{above}}}{{{joined(lead, _circled(printer, varying, arrays, bool(lead)))}}}"
+
+
+def joined(front: str, rest: str) -> str:
+    """A scalar in front of an array, with what keeps them apart."""
+    from derive.algebra.notation import between
+
+    return front + between(front, rest) + rest if front else rest
 
 
 def _circled(printer: Any, factors: list[Expr], arrays: tuple[Any, ...], led: bool) -> str:

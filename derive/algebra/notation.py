@@ -34,10 +34,11 @@ from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 from sympy.printing.latex import LatexPrinter
 
 from derive.algebra import arrays, nodes
-from derive.algebra.array_notation import ArrayPrinter, has_only_indicators
+from derive.algebra.array_notation import ArrayPrinter, has_only_indicators, names_in
 from derive.algebra.functions import TABLE, TableFunction
 from derive.algebra.names import latex_name
 from derive.algebra.numbers import decimal_text
+from derive.algebra.tex_text import tex_text
 
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4  # how tightly a thing holds together
 
@@ -45,10 +46,10 @@ SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4  # how tightly a thing holds together
 def latex(expr: Any) -> str:
     """The LaTeX of an expression, an array, a relation, a tuple of sizes or plain words."""
     if isinstance(expr, str):
-        return rf"\text{{{expr}}}"
+        return rf"\text{{{tex_text(expr)}}}"
     if isinstance(expr, tuple | list):
         return "(" + ", ".join(map(latex, expr)) + ")"
-    return _Printer().doprint(expr)
+    return _Printer(expr).doprint(expr)
 
 
 def text(expr: Any) -> str:
@@ -127,6 +128,29 @@ def ordered_factors(factors: Iterable[Expr]) -> list[Expr]:
     return sorted(factors, key=rank)
 
 
+WORD = (
+    r"(?<!_\{)(?<!,)\\(?:mathrm|text)\{[^{}]{2,}\}\}*"  # a name of several letters, inside of \bm or an accent perhaps
+)
+ENDS_IN_WORD = re.compile(WORD + r"(?:_\{(?:[^{}]|\{[^{}]*\})*\})?(?:\^\{(?:[^{}]|\{[^{}]*\})*\})?$")
+BEGINS_WITH_WORD = re.compile(r"(?:\\(?:bm|hat|bar|tilde)\{)*" + WORD)
+
+
+def between(left: str, right: str) -> str:
+    """What stands between two printed factors: nothing where a reader takes them apart anyway, else a dot. A dot keeps
+    2 and 3 from being 23, 2 and the ones vector from being 21, precision and recall from being one word, and the symbol
+    sigma in front of a bracket from being the function."""
+    number = left[-1:].isdigit() and not left.endswith("\\bm{1}")
+    if right[:1].isdigit():
+        return r" \cdot "
+    if number and (right.startswith((r"\bm{1}", r"\bm{0}", r"\frac")) or re.match(r"\\left\((-?\d|\\left\|)", right)):
+        return r" \cdot "
+    if BEGINS_WITH_WORD.match(right):
+        return r" \, " if number else r" \cdot "
+    if ENDS_IN_WORD.search(left) or (left.endswith(r"\sigma") and right.startswith(r"\left(")):
+        return r" \cdot "
+    return " "
+
+
 def _without_minus(coefficient: Any, rest: Expr) -> Expr:
     return rest if coefficient == -1 else Mul(-coefficient, rest, evaluate=False)
 
@@ -134,7 +158,8 @@ def _without_minus(coefficient: Any, rest: Expr) -> Expr:
 class _Printer(ArrayPrinter, LatexPrinter):
     """SymPy's printer, with our order, our nodes and our names."""
 
-    def __init__(self) -> None:
+    def __init__(self, whole: Any) -> None:
+        self.names_here, self.running = names_in(whole), []
         super().__init__({"mul_symbol": "dot", "mat_delim": "[", "ln_notation": False})
 
     # names and numbers
@@ -281,14 +306,10 @@ class _Printer(ArrayPrinter, LatexPrinter):
             if not printed:
                 printed = piece
                 continue
-            dotted: Any = (
-                piece[:1].isdigit()
-                or (printed[-1:].isdigit() and re.match(r"\\left\((-?\d|\\left\|)", piece))
-                or (piece.startswith(r"\frac") and printed[-1:].isdigit())
+            dotted = isinstance(factor, nodes.Numeral) or (
+                isinstance(listed[k - 1], nodes.Numeral) and isinstance(factor, Function)
             )
-            dotted = dotted or isinstance(factor, nodes.Numeral)
-            dotted = dotted or (isinstance(listed[k - 1], nodes.Numeral) and isinstance(factor, Function))
-            printed += (r" \cdot " if dotted else " ") + piece
+            printed += (r" \cdot " if dotted else between(printed, piece)) + piece
         return printed
 
     def _print_Mul(self, expr: Mul) -> str:
@@ -345,6 +366,11 @@ class _Printer(ArrayPrinter, LatexPrinter):
             return rf"{expr.row.latex}\left({self._print(expr.args[0])}\right)"
         return super()._print_Function(expr, exp)
 
+    def _print_exp(self, expr: Function, exp: Any = None) -> str:
+        if "e" in self.names_here:
+            return rf"\exp\left({self._print(expr.args[0])}\right)"
+        return rf"e^{{{self._print(expr.args[0])}}}"
+
     def _print_log(self, expr: Function, exp: Any = None) -> str:
         inner = self._print(expr.args[0])
         simple = self.strength(expr.args[0]) == ATOM
@@ -398,7 +424,7 @@ def signed_terms(expr: Any) -> tuple[str, list[str], str]:
 
     What is no sum is one term.
     """
-    printer = _Printer()
+    printer = _Printer(expr)
     if isinstance(expr, nodes.Quotient | nodes.Map) or not isinstance(expr, Add | nodes.Terms | MatAdd):
         return "", [printer._print(expr)], ""
     args = list(expr.args)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Add, Indexed, Mul, Pow, Rational, Sum, Symbol
+from sympy import ITE, Add, And, Indexed, Mul, Not, Or, Pow, Rational, Sum, Symbol
+from sympy.logic.boolalg import BooleanAtom
 from sympy.matrices.expressions import MatAdd, MatMul, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.printing.str import StrPrinter
 
 from derive.algebra import nodes
+from derive.algebra.arrays import Reshaped, Scalar
 from derive.algebra.numbers import decimal_text, numeral
 
 
@@ -22,8 +24,22 @@ def numpy_text(expr: Any) -> str:
     return _Text().doprint(expr)
 
 
+def _stands_for_entries(body: Any, index: Any) -> bool:
+    """Whether an index occurs in a summand, and only as the index of a vector."""
+    entries = {node: Symbol(f"entry{k}") for k, node in enumerate(body.atoms(Indexed)) if node.indices == (index,)}
+    return bool(entries) and index not in body.xreplace(entries).free_symbols
+
+
 class _Text(StrPrinter):
+    printmethod = "_as_formula"  # no node prints itself past the rules below
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.running: list[tuple[Any, ...]] = []
+
     def wrap(self, expr: Any) -> str:
+        if isinstance(expr, Scalar):
+            return self.wrap(expr.array)
         loose = (Add, MatAdd, Mul, MatMul, nodes.Terms, nodes.Factors, nodes.Quotient, nodes.Map, Sum)
         negative = (
             isinstance(expr, nodes.Numeral | Rational) and (expr.value if isinstance(expr, nodes.Numeral) else expr) < 0
@@ -31,8 +47,8 @@ class _Text(StrPrinter):
         return f"({self._print(expr)})" if isinstance(expr, loose) or negative else self._print(expr)
 
     def parenthesize(self, item: Any, level: int, strict: bool = False) -> str:
-        """SymPy does not know how loosely our written nodes bind, and would print log(x)*1 - y for log(x)*(1 - y)."""
-        if isinstance(item, nodes.Written):
+        """SymPy does not know how loosely our nodes bind, and would print log(x)*1 - y for log(x)*(1 - y)."""
+        if isinstance(item, nodes.Written | Scalar):
             return self.wrap(item) if level > 0 else self._print(item)
         return super().parenthesize(item, level, strict)
 
@@ -88,7 +104,51 @@ class _Text(StrPrinter):
         return f"abs({self._print(expr.args[0])})"
 
     def _print_Largest(self, expr: nodes.Largest) -> str:
-        return f"max({', '.join(map(self._print, expr.args))})"
+        return self.nested("maximum", expr.args)
+
+    _print_Max = _print_Largest
+
+    def _print_Min(self, expr: Any) -> str:
+        return self.nested("minimum", expr.args)
+
+    def nested(self, word: str, args: Any) -> str:
+        """The largest of several, two by two: maximum(a, maximum(b, c))."""
+        *rest, last = map(self._print, args)
+        for one in reversed(rest):
+            last = f"{word}({one}, {last})"
+        return last
+
+    def _print_Exp1(self, expr: Any) -> str:
+        return "exp(1)"
+
+    def _print_Abs(self, expr: Any) -> str:
+        return f"abs({self._print(expr.args[0])})"
+
+    def _print_sign(self, expr: Any) -> str:
+        inner = self._print(expr.args[0])
+        return f"where({inner} > 0, 1, where({inner} < 0, -1, 0))"
+
+    def _print_Piecewise(self, expr: Any) -> str:
+        *branches, (last, when) = expr.args
+        printed = self._print(last) if when == True else self.chosen(when, self._print(last), "nan")  # noqa: E712
+        for value, condition in reversed(branches):
+            printed = self.chosen(condition, self._print(value), printed)
+        return printed
+
+    def chosen(self, condition: Any, yes: str, no: str) -> str:
+        """where(a > b, yes, no); conditions that are made of several are taken apart."""
+        if isinstance(condition, BooleanAtom):
+            return yes if condition else no
+        if isinstance(condition, Not):
+            return self.chosen(condition.args[0], no, yes)
+        if isinstance(condition, ITE):
+            first, second, third = condition.args
+            return self.chosen(first, self.chosen(second, yes, no), self.chosen(third, yes, no))
+        if isinstance(condition, And | Or):
+            first, *rest = condition.args
+            others = self.chosen(condition.func(*rest), yes, no)
+            return self.chosen(first, others, no) if isinstance(condition, And) else self.chosen(first, yes, others)
+        return f"where({self._print(condition)}, {yes}, {no})"
 
     def _print_Floor(self, expr: nodes.Floor) -> str:
         return f"floor({self._print(expr.args[0])})"
@@ -98,7 +158,14 @@ class _Text(StrPrinter):
 
     def _print_Function(self, expr: Any) -> str:
         row = getattr(expr, "row", None)
-        return f"{row.name}({self._print(expr.args[0])})" if row else super()._print_Function(expr)
+        if row is None:
+            return str(super()._print_Function(expr))
+        given = list(expr.args)
+        for (_, default), own in reversed(list(zip(row.parameters, expr.args[1:], strict=True))):
+            if own != default:
+                break
+            given.pop()
+        return f"{row.name}({', '.join(map(self._print, given))})"
 
     def _print_Expectation(self, expr: nodes.Expectation) -> str:
         return f"E[{self._print(expr.args[0])}]"
@@ -135,11 +202,13 @@ class _Text(StrPrinter):
         return self.wrap(scalar) if loose or scalar.is_Add else self._print(scalar)
 
     def _print_MatrixElement(self, expr: MatrixElement) -> str:
-        indices = [expr.i + 1] if expr.parent.shape[1] == 1 else [expr.i + 1, expr.j + 1]
+        indices = [expr.i] if expr.parent.shape[1] == 1 else [expr.i, expr.j]
         return f"{self.wrap(expr.parent)}[{', '.join(map(self._print, indices))}]"
 
     def _print_Indexed(self, expr: Indexed) -> str:
-        return f"{expr.base.label}[{', '.join(map(self._print, expr.indices))}]"
+        if expr.indices in self.running:
+            return str(expr.base.label)
+        return f"{expr.base.label}[{', '.join(self._print(i - 1) for i in expr.indices)}]"
 
     def _print_ImmutableDenseMatrix(self, expr: Any) -> str:
         if expr.shape == (1, 1):
@@ -147,11 +216,18 @@ class _Text(StrPrinter):
         rows = ["[" + ", ".join(map(self._print, row)) + "]" for row in expr.tolist()]
         return "[" + ", ".join(rows) + "]"
 
+    def filled(self, word: str, shape: tuple[Any, ...]) -> str:
+        sizes = shape[:1] if shape[1] == 1 else shape
+        return f"{word}({', '.join(map(self._print, sizes))})"
+
     def _print_ZeroMatrix(self, expr: Any) -> str:
-        return "0"
+        return self.filled("zeros", expr.shape)
 
     def _print_OneMatrix(self, expr: Any) -> str:
-        return "1"
+        return self.filled("ones", expr.shape)
+
+    def _print_Identity(self, expr: Any) -> str:
+        return f"eye({self._print(expr.shape[0])})"
 
     def _print_Softmax(self, expr: nodes.Softmax) -> str:
         return f"softmax({self._print(expr.args[0])})"
@@ -168,11 +244,24 @@ class _Text(StrPrinter):
     def _print_Map(self, expr: nodes.Map) -> str:
         names: dict[Any, Any] = {nodes.Slot(k): Symbol(f"@{k}@") for k in range(len(expr.arrays))}
         body = self._print(nodes.filled(expr.body, names))
-        for k, array in enumerate(expr.arrays):
+        for k, array in enumerate(map(self.as_vector, expr.arrays)):
             body = body.replace(f"(@{k}@)", f"({self._print(array)})").replace(f"@{k}@", self.wrap(array))
         return body
 
+    def as_vector(self, array: Any) -> Any:
+        """What stands beside vectors: the transpose of a row is a matrix of one column to NumPy, and no vector."""
+        if isinstance(array, Transpose) and array.shape[1] == 1 != array.shape[0]:
+            return Reshaped(array.args[0], array.shape[0], 1)
+        return array
+
     def _print_Sum(self, expr: Sum) -> str:
+        """A sum over the entries of vectors is a sum of arrays: sum((y - w*x)**2)."""
+        (index, first, _), *others = expr.limits
+        if not others and first == 1 and _stands_for_entries(expr.function, index):
+            self.running.append((index,))
+            whole = f"sum({self._print(expr.function)})"
+            self.running.pop()
+            return whole
         limits = ", ".join(f"{i}={self._print(a)}..{self._print(b)}" for i, a, b in expr.limits)
         return f"sum({self._print(expr.function)}, {limits})"
 
@@ -186,7 +275,8 @@ class _Text(StrPrinter):
         return f"K({', '.join(map(self._print, expr.args))})"
 
     def _print_Reshaped(self, expr: Any) -> str:
-        return f"reshape({', '.join(map(self._print, expr.args))})"
+        array, rows, columns = map(self._print, expr.args)
+        return f"reshape({array}, {rows})" if columns == "1" else f"reshape({array}, {rows}, {columns})"
 
     def _print_Patches(self, expr: Any) -> str:
         return f"patches({self._print(expr.array)})"

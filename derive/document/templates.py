@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from derive.algebra.tex_text import tex_text
 from derive.errors import Fault, InputError
 
 
@@ -21,38 +22,9 @@ class Tex(str):
         return self
 
 
-SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-}  # fmt: skip
-SIGNS = {
-    "≤": r"$\le$", "≥": r"$\ge$", "≠": r"$\neq$", "≈": r"$\approx$", "×": r"$\times$", "→": r"$\to$", "∞": r"$\infty$",
-    "−": "--", "·": r"$\cdot$", "∈": r"$\in$", "√": r"$\surd$", "∂": r"$\partial$", "∑": r"$\sum$", "±": r"$\pm$",
-    "…": r"\dots{}", "\u00a0": "~", "–": "--", "—": "---", "“": "``", "”": "''", "‘": "`", "’": "'", "•": r"$\bullet$",
-}  # fmt: skip
-GREEK_WORDS = """alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon varphi
-chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"""
-GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", GREEK_WORDS.split(), strict=True))
-
-
 def escaped(text: Any) -> Tex:
-    """Plain text as LaTeX that prints it; characters for which there is no font are named by their number."""
-    if isinstance(text, Tex):
-        return text
-    return Tex("".join(map(_character, str(text))))
-
-
-def _character(c: str) -> str:
-    if c in SPECIAL:
-        return SPECIAL[c]
-    if c in SIGNS:
-        return SIGNS[c]
-    if c in GREEK:
-        return rf"$\{GREEK[c]}$"
-    if c in "\n\t" or " " <= c <= "~" or "\u00a1" <= c <= "\u017f":
-        return c
-    return rf"\texttt{{U+{ord(c):04X}}}"
+    """Plain text as LaTeX that prints it; what is LaTeX already stays as it is."""
+    return text if isinstance(text, Tex) else Tex(tex_text(str(text)))
 
 
 def package_templates() -> Path:

@@ -15,6 +15,7 @@ from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra.arrays import Column, Distribution, RowSoftmax
 from derive.algebra.formula import FUNCTIONS, parse_equation, parse_value
+from derive.algebra.names import look_alikes
 from derive.algebra.nodes import Rounded, Softmax
 from derive.errors import Fault, FormulaError, InputError, did_you_mean, one_of
 from derive.problem.declarations import DECLARATIONS, EXAMPLES
@@ -149,6 +150,7 @@ class _Reader:
         given = file.given
         domains = self.declare(given.symbols)
         define = self.define(given.define)
+        self.tell_look_alikes(given)
         network = given.network and self.network(given.network, ("given", "network"))
         networks = {name: self.network(file, ("given", "networks", name)) for name, file in given.networks.items()}
         gradient = given.gradient and GradientProcess(
@@ -246,6 +248,14 @@ class _Reader:
             for size in getattr(symbol, "shape", ()):
                 if size.is_Symbol:
                     self.symbols.setdefault(size.name, size)
+
+    def tell_look_alikes(self, given: Any) -> None:
+        """Two names that a reader of the page could not tell apart."""
+        for name, other in look_alikes(self.symbols):
+            section = "define" if name in given.define else "symbols"
+            message = f"'{name}' would be printed like '{other}', or like an entry of it; give one of them another name"
+            path = ("given", section, name)
+            self.report(path if path in self.located.values else ("given", "symbols"), message, True)
 
     def is_name(self, name: str, path: tuple[Any, ...]) -> bool:
         if not NAME.match(name) or name in FUNCTIONS:

@@ -73,7 +73,7 @@ PAGE = [
     ),
     (Gradient(L, W1), r"\frac{\partial L}{\partial \bm{W}_{1}}", "dL/dW1"),
     (Partial(L, w1, w1), r"\frac{\partial^{2} L}{\partial w_{1}^{2}}", "d^2 L/(dw1 dw1)"),
-    (MatrixElement(z1, 1, 0), "z_{1,2}", "z1[2]"),
+    (MatrixElement(z1, 1, 0), "z_{1,2}", "z1[1]"),
     (
         Total(Map((Slot(0) - Slot(1)) ** 2, y_hat, y)) / 2,
         r"\frac{1}{2} \left(\hat{y} - y\right)^{2}",
@@ -82,7 +82,7 @@ PAGE = [
     (
         Sum((Indexed(X, i) - Mean(MatrixSymbol("x", N, 1))) ** 2, (i, 1, N)),
         r"\sum_{i=1}^{N} \left(x_{i} - \bar{x}\right)^{2}",
-        "sum((x[i] - mean(x))**2, i=1..N)",
+        "sum((x - mean(x))**2)",
     ),
     (Factors(Rational(1, 2), Power(Numeral(-2), 2)), r"\frac{1}{2} \left(-2\right)^{2}", "1/2*(-2)**2"),
     (Terms(Numeral(1), Numeral(-2), Numeral(Rational(1, 4))), "1 - 2 + 0.25", "1 - 2 + 0.25"),
