@@ -11,7 +11,7 @@ from derive.derivation import Answer, Derivation, Refuted, Solution, Step, answe
 from derive.errors import DeriveError, Fault, GivenError, InputError, NotDerivable, did_you_mean, one_of
 from derive.problem.model import Expectation, Problem, Sheet
 from derive.problem.read import Vocabulary, find
-from derive.report import Report
+from derive.report import Report, Verdict
 
 KEY = rule("the author's answer", "the answer given in the problem file")
 DISPUTED = rule("a disputed answer", "{0} says otherwise")
@@ -130,13 +130,25 @@ def _reason(why: Any, *about: Any) -> Any:
 
 
 def verify(solution: Solution, seed: int = 0) -> Report:
-    """A verdict for every step and every answer of the author."""
+    """A verdict for every step and every answer of the author: on its claim, and on its reason."""
     import torch
 
     from derive.checks.judges import judge
+    from derive.checks.reasons import unfit_reasons
 
     torch.set_num_threads(1)  # the tensors are tiny
-    return Report({key: judge(step.claim, seed) for key, step in solution.steps()})
+    unfit = unfit_reasons(solution)
+
+    def verdict(number: str, step: Step) -> Verdict:
+        found = judge(step.claim, seed)
+        return with_reason(found, unfit.get(number, "")) if found.passed else found
+
+    return Report({number: verdict(number, step) for number, step in solution.steps()})
+
+
+def with_reason(verdict: Verdict, unfit: str) -> Verdict:
+    """The verdict on a step whose claim held: a step with a false reason is refused."""
+    return replace(verdict, passed=False, method="its reason judged", detail=unfit) if unfit else verdict
 
 
 def work_out(problem: Problem, seed: int = 0) -> Result | tuple[Fault, ...]:

@@ -49,18 +49,21 @@ class ProblemFile(pytest.File):
             solution = solution_of(self.path)
         except InputError as error:
             raise self.CollectError(str(error)) from None
+        from derive.checks.reasons import unfit_reasons
+
+        unfit = unfit_reasons(solution)
         for number, step in solution.steps():
-            yield ClaimItem.from_parent(self, name=number, step=step)
+            yield ClaimItem.from_parent(self, name=number, step=step, unfit=unfit.get(number, ""))
         if solution.problem.task:
             yield ProgramItem.from_parent(self, name="task", problem=solution.problem)
 
 
 class ClaimItem(pytest.Item):
-    """One claim."""
+    """One claim, and its reason."""
 
-    def __init__(self, *, step: Any, **more: Any):
+    def __init__(self, *, step: Any, unfit: str, **more: Any):
         super().__init__(**more)
-        self.step = step
+        self.step, self.unfit = step, unfit
 
     def runtest(self) -> None:
         import torch
@@ -71,6 +74,8 @@ class ClaimItem(pytest.Item):
         verdict = check(self.step.claim)
         if not verdict.passed:
             raise ClaimFailed(verdict.detail)
+        if self.unfit:
+            raise ClaimFailed(self.unfit)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         from derive.manifest import claim_text

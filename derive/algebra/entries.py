@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Add, Dummy, Expr, MatrixBase, Mul, Piecewise, cancel, factor, fraction, together
+from sympy import Add, Dummy, Expr, Integer, MatrixBase, Mul, Piecewise, cancel, factor, fraction, together
 from sympy.matrices.expressions import MatAdd
-from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra.nodes import Factors, Map, Slot, Terms, Total, filled, plain
 from derive.algebra.notation import as_written
@@ -49,24 +48,22 @@ def written_product(left: Any, right: Any) -> Any:
     return Map(Factors(Slot(0), Slot(1)), *arrays)
 
 
-def cancelled_totals(array: Any) -> Any:
-    """Totals inside an entrywise expression, each with its summand cancelled and constants taken out; the total of a
-    target's entries, which are probabilities, is one."""
-    totals = {node: _simple_total(node) for node in array.body.atoms(Total)}
+def cancelled_totals(array: Any, distributions: frozenset[Any] = frozenset()) -> Any:
+    """Totals inside an entrywise expression, each with its summand cancelled and constants taken out; the total of one of the
+    `distributions`, whose entries are probabilities, is one."""
+    totals = {node: _simple_total(node, distributions) for node in array.body.atoms(Total)}
     return Map(array.body.xreplace(totals), *array.arrays)
 
 
-def _simple_total(node: Total) -> Expr:
+def _simple_total(node: Total, distributions: frozenset[Any]) -> Expr:
+    def total(array: Any) -> Expr:
+        return Integer(1) if array in distributions else Total(array)
+
     simple = merged(node.array)
     if isinstance(simple, Map):
         coefficient, rest = simple.body.as_independent(*[Slot(k) for k in range(len(simple.arrays))], as_Add=False)
-        return coefficient * _known_total(Map(rest, *simple.arrays))
-    return _known_total(simple)
-
-
-def _known_total(array: Any) -> Expr:
-    is_target = isinstance(array, MatrixSymbol) and array.name == "y"
-    return Add(1) if is_target else Total(array)
+        return coefficient * total(Map(rest, *simple.arrays))
+    return total(simple)
 
 
 def unrolled(expr: Any) -> Any:

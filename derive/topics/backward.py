@@ -28,10 +28,15 @@ SLOPE = rule("local derivative", "insert the activation's derivative")
 CANCEL = rule("cancel", "the fractions cancel")
 SOFTMAX_RULE = rule("softmax chain rule", "chain rule through softmax, whose outputs depend on all its inputs")
 TARGET_SUM = rule("target sums to one", "insert the loss's derivative; the entries of the target sum to one")
+INSERT_LOSS = rule("insert the loss's derivative", "insert the loss's derivative")
+NAME = rule("name the error", "a name for the error of the layer")
+FROM_ABOVE = rule("from above", "from above")
+MULTIPLY_OUT = rule("multiply out", "multiply out")
 INSERT_ABOVE = rule("insert from above", "insert what comes from above")
 SAME = rule("linear unit passes on", "a linear unit passes the derivative on")
 BACK = rule("back through the weights", "the layer above sends its error back through the transposed weights")
 WEIGHT_GRADIENT = rule("weight gradient", "error times the layer's input, transposed: {0} by one times one by {1}")
+ONE_INPUT = rule("weight gradient of one input", "error times the layer's input, which is a number")
 BIAS_GRADIENT = rule("bias gradient", "a bias enters its pre-activation with factor one")
 
 
@@ -74,7 +79,8 @@ def layer_section(net: Net, unit: Unit, found: dict[Any, Any]) -> Section:
         work.gradient(net.L, unit.a, received, why=BACK)
     delta_steps(net, unit, received, work)
     rows, columns = unit.W.shape
-    work.gradient(net.L, unit.W, found[unit.W], why=WEIGHT_GRADIENT, about=(rows, columns), result=True)
+    why, about = (ONE_INPUT, ()) if columns == 1 else (WEIGHT_GRADIENT, (rows, columns))
+    work.gradient(net.L, unit.W, found[unit.W], why=why, about=about, result=True)
     if unit.b is not None:
         work.gradient(net.L, unit.b, found[unit.b], why=BIAS_GRADIENT, result=True)
     return work.section()
@@ -83,13 +89,13 @@ def layer_section(net: Net, unit: Unit, found: dict[Any, Any]) -> Section:
 def delta_steps(net: Net, unit: Unit, received: Any, work: Work) -> None:
     """delta = dL/dz: named, through the activation, and simplified where the loss and the activation fit together."""
     upstream = Gradient(net.L, unit.a)
-    work.gradient(net.L, unit.z, unit.delta, why=rule("name the error", "a name for the error of the layer"))
+    work.gradient(net.L, unit.z, unit.delta, why=NAME)
     if unit.activation == "softmax":
-        softmax_delta(unit, upstream, received, work)
+        softmax_delta(net, unit, upstream, received, work)
         return
     if unit.activation == "identity":
         work.equal(unit.delta, upstream, why=SAME)
-        work.equal(upstream, received, why=rule("from above", "from above"))
+        work.equal(upstream, received, why=FROM_ABOVE)
         return
     work.equal(unit.delta, hadamard(upstream, unit.slope), why=DELTA)
     slope = expanded_slope(unit)
@@ -101,18 +107,24 @@ def delta_steps(net: Net, unit: Unit, received: Any, work: Work) -> None:
         work.equal(with_slope, simple, why=CANCEL, result=True)
 
 
-def softmax_delta(unit: Unit, upstream: Any, received: Any, work: Work) -> None:
+def distributions(net: Net) -> frozenset[Any]:
+    """The target, where it is one of a loss over classes: its entries are probabilities."""
+    return frozenset({net.y}) if net.given.loss.on == "classes" else frozenset()
+
+
+def softmax_delta(net: Net, unit: Unit, upstream: Any, received: Any, work: Work) -> None:
     """delta = y_hat o (g - (y_hat' g) 1), which for cross-entropy is y_hat - y."""
     from derive.algebra.adjoints import softmax_pull_back
     from derive.algebra.entries import cancelled_totals
 
     named = softmax_pull_back(unit.a, upstream)
     work.equal(unit.delta, named, why=SOFTMAX_RULE)
-    inserted = cancelled_totals(softmax_pull_back(unit.a, received))
-    work.equal(named, inserted, why=TARGET_SUM)
+    whole = softmax_pull_back(unit.a, received)
+    inserted = cancelled_totals(whole, distributions(net))
+    work.equal(named, inserted, why=TARGET_SUM if inserted != cancelled_totals(whole) else INSERT_LOSS)
     simple = merged(inserted)
     if simple != inserted:
-        work.equal(inserted, simple, why=rule("multiply out", "multiply out"), result=True)
+        work.equal(inserted, simple, why=MULTIPLY_OUT, result=True)
 
 
 def numeric_section(net: Net, found: dict[Any, Any]) -> tuple[Section, dict[Any, Any]]:
@@ -136,7 +148,7 @@ def numeric_delta(net: Net, unit: Unit, found: dict[Any, Any], values: dict[Any,
     """The numbers of delta, through the numbers of what is received and of the slope."""
     received = found[unit.a]
     if unit.activation in ("softmax", "identity") or unit is net.units[-1]:
-        expr = simplest_delta(unit, received)
+        expr = simplest_delta(net, unit, received)
         value = value_of(expr, values)
         work.equal(unit.delta, with_numbers(expr, values), why=INSERT)
         if with_numbers(expr, values) != numerals(value):
@@ -150,13 +162,13 @@ def numeric_delta(net: Net, unit: Unit, found: dict[Any, Any], values: dict[Any,
     return value
 
 
-def simplest_delta(unit: Unit, received: Any) -> Any:
+def simplest_delta(net: Net, unit: Unit, received: Any) -> Any:
     """delta of an output layer in its shortest form."""
     from derive.algebra.adjoints import softmax_pull_back
     from derive.algebra.entries import cancelled_totals
 
     if unit.activation == "softmax":
-        return merged(cancelled_totals(softmax_pull_back(unit.a, received)))
+        return merged(cancelled_totals(softmax_pull_back(unit.a, received), distributions(net)))
     if unit.activation == "identity":
         return merged(received)
     return merged(written_product(merged(received), expanded_slope(unit)))

@@ -17,7 +17,6 @@ from derive.problem.types import Padding, Pair
 from derive.topics.registry import questions
 from derive.worlds import StackRun
 
-PADDED = rule("padded input", "with {0} rows and {1} columns of zeros on each side")
 WINDOW = rule("window of a convolution", "the window at row {0}, column {1}, times the kernel entry by entry, added up")
 FLIPPED = rule("flipped kernel", "a convolution in the sense of mathematics turns the kernel by half a turn first")
 COMPUTE = rule("compute a convolution", "compute")

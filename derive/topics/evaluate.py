@@ -18,7 +18,6 @@ from derive.problem.types import Formula
 from derive.topics.registry import questions
 from derive.worlds import Formulas
 
-GIVEN = rule("given numbers", "given")
 FORMULA = rule("formula to evaluate", "the formula")
 INSERT = rule("insert numbers", "insert the numbers")
 VALUE = rule("value", "compute")

@@ -18,7 +18,8 @@ from derive.topics.moments import G, M, at_time, entry, g, hyper_tags, i, optimi
 from derive.topics.registry import questions
 from derive.worlds import MomentRun
 
-NAMES = rule("names of moments", "{0} is the mean of the gradient, {1} the mean of its square")
+NAME_OF_MEAN = rule("name of the mean", "{0} is the mean of the gradient")
+NAME_OF_SQUARE = rule("name of the second moment", "{0} is the mean of the gradient's square")
 LINEARITY = rule("linearity of the expectation", "the expectation of a sum is the sum of the expectations")
 STATIONARY = rule("stationary gradient", "the gradient is stationary: its moment is {0} at every step")
 REINDEX = rule("count backwards", "count from the last step backwards")
@@ -27,6 +28,7 @@ CANCEL = rule("cancel the factor", "the factor in front cancels the denominator"
 COUNT = rule("equal terms", "the sum has {0} equal terms")
 CORRECTION = rule("bias correction", "the corrected state divides by {0}, which is no random number")
 NO_BIAS = rule("bias is gone", "the bias cancels")
+INSERT_MEAN = rule("insert the expectation", "insert the expectation from above")
 INSERT = rule("insert the time", "insert the numbers, after step {0}")
 COMPUTE = rule("compute the expectation", "compute")
 
@@ -97,7 +99,8 @@ def symbolic_world(optimiser: Any, state: State) -> MomentRun:
 
 def symbolic(optimiser: Any, state: State, corrected: bool) -> Section:
     """E[s_t] by linearity, stationarity and the geometric series; then the corrected state."""
-    work = Work("In symbols", symbolic_world(optimiser, state), Reason(NAMES, (G, M)))
+    named = Reason(NAME_OF_MEAN if state.power == 1 else NAME_OF_SQUARE, (moment_symbol(state),))
+    work = Work("In symbols", symbolic_world(optimiser, state), named)
     now, moment, a = at_time(state.name, t), moment_symbol(state), state.decay
     j = Symbol("j", integer=True, nonnegative=True)
     linear = _scaled(state.gain, Sum(a ** (t - i) * Expectation(entry(i) ** state.power), (i, 1, t)))
@@ -126,7 +129,7 @@ def _correct(work: Work, state: State, mean: Any, moment: Symbol) -> None:
     divided = Quotient(Expectation(at_time(state.name, t)), factor)
     work.claim(HasMean(work.world, at_time(state.corrected, t), (divided,)), CORRECTION, (factor,))
     inserted = Quotient(mean, factor)
-    work.equal(divided, inserted, why=rule("insert the expectation", "insert the expectation from above"))
+    work.equal(divided, inserted, why=INSERT_MEAN)
     work.equal(inserted, moment, why=NO_BIAS, result=True)
 
 

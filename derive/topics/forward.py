@@ -25,7 +25,6 @@ SOFTMAX = rule("softmax output", "softmax makes probabilities: positive, and the
 LOSS = rule("loss of one example", "the loss compares prediction and target")
 INSERT = rule("insert numbers", "insert the numbers")
 COMPUTE = rule("compute", "compute")
-FORWARD_EQUATION = rule("forward equation", "the equation from above")
 
 
 @questions("forward")

@@ -29,6 +29,7 @@ NAMES = rule(
     "names of sizes and counts",
     "{0} inputs, {1} outputs, and {2} layers of {3} units between them; {4} counts the weights, {5} weights and biases",
 )
+EQUAL = rule("equal growth", "both add the same")
 COMPARE = rule("compare the growth", "the larger one")
 WHAT = ("weights", "parameters")
 
@@ -197,7 +198,7 @@ def _compare(work: Work, what: str, depth: int, width: int) -> None:
         left, right = (by_depth, by_width) if depth < width else (by_width, by_depth)
         work.claim(Holds(work.world, Lt(left, right, evaluate=False)), COMPARE, result=True)
     else:
-        work.equal(by_depth, by_width, why=rule("equal growth", "both add the same"))
+        work.equal(by_depth, by_width, why=EQUAL)
 
 
 def _answer(world: CountRun, what: str, by: str, value: int) -> Answer:

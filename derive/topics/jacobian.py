@@ -29,7 +29,6 @@ READ_OFF_VEC = rule(
     "stacked column by column, factors on both sides of the change become a Kronecker product",
 )
 ALONG = rule("directional derivative", "the gradient and the direction, multiplied entry by entry and added up")
-SECOND = rule("second derivatives in scalars", "differentiate once more")
 
 
 @questions("jacobian")

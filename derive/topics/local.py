@@ -20,6 +20,7 @@ PRODUCT = rule("product and chain rule", "product rule and chain rule")
 IN_ITSELF = rule("in terms of itself", "the exponentials can be written with the function itself")
 RECOGNISE = rule("recognise", "a function we know")
 QUOTIENT = rule("quotient rule", "quotient rule; {0} is the sum of the other exponentials")
+SOFTMAX = rule("definition of softmax", "the definition; {0} is the sum of the other exponentials")
 SOFTMAX_ITSELF = rule("softmax in itself", "in terms of the outputs")
 
 
@@ -69,7 +70,7 @@ def softmax_section() -> Section:
     work.equal(
         p_i,
         exp(z_i) / total,
-        why=rule("definition of softmax", "the definition; {0} is the sum of the other exponentials"),
+        why=SOFTMAX,
         about=(r,),
     )
     for variable, other in ((z_i, p_i * (1 - p_i)), (z_j, -p_i * p_j)):

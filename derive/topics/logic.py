@@ -20,7 +20,7 @@ from derive.topics.stack import stack_of
 from derive.topics.stack_answers import numeric_section
 from derive.worlds import Formulas
 
-ROW = rule("row of the truth table", "row {0}: the function is {1}, so this must be {2}")
+CHOOSE = rule("weights of the unit", "choose")
 SEPARATES = rule("one unit decides", "row {0} lies on the side of {1}")
 CONTRADICTION = rule("sum of the inequalities", "the inequalities of the rows, times {0}, added up: all weights cancel")
 ABOVE_ZERO = rule(
@@ -32,7 +32,6 @@ NO_SINGLE = rule(
     "no single unit",
     "one unit, or one ReLU unit in a hidden layer, splits the inputs by a line; the proof below shows that no line does",
 )
-ALONG = rule("inputs on a line", "the inputs on a line, each row by the weighted sum of its inputs")
 
 GATES = {
     "and": lambda x: all(x), "or": lambda x: any(x), "xor": lambda x: sum(x) % 2 == 1, "nand": lambda x: not all(x),
@@ -128,7 +127,7 @@ def separation_section(rows: list[Any], targets: list[int], weights: tuple[Any, 
     world = Formulas(tuple(zip(letters, weights, strict=True)))
     work = Work("A single unit decides it", world)
     for letter, weight in zip(letters, weights, strict=True):
-        work.equal(letter, Numeral(weight), why=rule("weights of the unit", "choose"))
+        work.equal(letter, Numeral(weight), why=CHOOSE)
     for row, target in zip(rows, targets, strict=True):
         value = sum(w * x for w, x in zip(weights, (*row, 1), strict=True))
         about = ("".join(map(str, row)), Integer(target))

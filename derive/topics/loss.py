@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sympy import Add, Dummy, Expr, Integer, Piecewise, Rational, Symbol, count_ops, exp, log
+from sympy import Add, Dummy, Expr, Integer, Mul, Piecewise, Rational, Symbol, count_ops, exp, log, preorder_traversal
 from sympy.core.relational import Ge, Gt, Le, Lt, Relational
 
 from derive.algebra.functions import sigmoid
@@ -33,6 +33,7 @@ ARITHMETIC = rule("arithmetic before logarithms", "carry out the arithmetic")
 MEAN = rule("mean of the elements", "the mean over the {0} elements")
 SUM = rule("sum of the elements", "the sum over the {0} elements")
 ROWS = rule("mean over rows", "the sum over the entries, divided by the number of rows, {0}")
+INSERT_ELEMENTS = rule("insert the elements", "insert the elements")
 ADD = rule("add up", "add up")
 DIVIDE = rule("divide", "divide")
 OPPOSITE = {Le: Gt, Lt: Ge, Ge: Lt, Gt: Le}
@@ -113,7 +114,9 @@ def steps_to_value(work: Work, inserted: Any, value: Any) -> None:
         return
     readable = readable_value(inserted)
     if readable != inserted:
-        dropped = len(Add.make_args(plain(readable))) < len(getattr(inserted, "args", ()))
+        dropped = any(
+            plain(f) == 0 for p in preorder_traversal(inserted) if isinstance(p, Mul | Factors) for f in p.args
+        )
         work.equal(inserted, readable, why=EXACT if dropped else ARITHMETIC)
     work.equal(readable, numeral(unfolded(value)), why=VALUE, result=True)
 
@@ -189,7 +192,7 @@ def reduction_section(batch: Minibatch, terms: list[Any]) -> tuple[Section, Any]
     work.equal(loss, named, why=why, about=about)
     inserted = over(Terms(*numbers))
     if inserted != named:
-        work.equal(named, inserted, why=rule("insert the elements", "insert the elements"))
+        work.equal(named, inserted, why=INSERT_ELEMENTS)
     if len(terms) > 1:
         work.equal(inserted, over(numeral(total)), why=ADD, result=divisor == 1)
     value = exact(total / divisor)

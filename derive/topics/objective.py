@@ -23,6 +23,8 @@ MEANING = rule("definition of a quantity", "the definition")
 NAMED = rule("objective by names", "with the names above")
 
 SUMMED = rule("adjoint of a sum", "a sum passes the derivative on to each of its terms")
+SCALED = rule("adjoint of a multiple", "a constant factor stays")
+FACTOR = rule("adjoint of a number's product", "chain rule through the product: the other factor")
 PRODUCT = rule("adjoint of a product", "chain rule through the product: the other factors, transposed")
 REPEATED = rule("adjoint of a repetition", "it is used in every row (or column), so the contributions add up")
 ENTRYWISE = rule("adjoint of an entrywise function", "chain rule, entry by entry")
@@ -238,13 +240,17 @@ def _places(expr: Any, symbol: Any) -> list[Any]:
 
 def node_rule(expr: Any, symbol: Any) -> Rule:
     """The rule for the first node on the way to the symbol that is no sum and no multiple."""
+    through_sum = False
     while True:
         inner = next((arg for arg in expr.args if isinstance(arg, Basic) and arg.has(symbol)), None)
         if isinstance(expr, MatMul) and inner is not None and any(isinstance(a, OneMatrix) for a in expr.args):
             return REPEATED
         is_sum = isinstance(expr, Add | MatAdd | Mul) and not isinstance(expr, MatMul)
         is_multiple = isinstance(expr, MatMul) and sum(is_array(a) for a in expr.args) == 1
+        if inner == symbol and is_multiple:
+            return SUMMED if through_sum else SCALED
         if inner is None or inner == symbol or not (is_sum or is_multiple):
             break
+        through_sum = through_sum or isinstance(expr, Add | MatAdd)
         expr = inner
     return next((why for kinds, why in BY_NODE if isinstance(expr, kinds)), CHAIN)

@@ -31,6 +31,8 @@ GROUPED_NAMES = rule(
     "names of counts in groups", "{0} filters of height {1} and width {2} over {3} channels, these in {4} groups"
 )
 ONLY_WEIGHTS = rule("no biases", "there are no biases")
+OF_THESE_WEIGHTS = rule("weights alone", "of these, weights")
+AND_BIASES = rule("biases alone", "and biases")
 INSERT = rule("insert the counts", "insert the numbers")
 NOTHING = rule("pooling has none", "pooling has nothing to learn")
 N, N_W, N_B = Symbol("N"), Symbol("N_w"), Symbol("N_b")
@@ -77,8 +79,8 @@ def network_count(net: Net) -> Derivation:
         weights, biases = weights + rows * columns, biases + (rows if bias else 0)
     last = Work("Together", world)
     _total(last, N, each, counts)
-    last.claim(HasCount(world, N_W, (Integer(weights),)), rule("weights alone", "of these, weights"))
-    last.claim(HasCount(world, N_B, (Integer(biases),)), rule("biases alone", "and biases"))
+    last.claim(HasCount(world, N_W, (Integer(weights),)), OF_THESE_WEIGHTS)
+    last.claim(HasCount(world, N_B, (Integer(biases),)), AND_BIASES)
     return Derivation(
         "Number of parameters", (work.section(), last.section()), _answers(world, sum(counts), weights, biases)
     )

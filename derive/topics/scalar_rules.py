@@ -19,7 +19,8 @@ PRODUCT = rule("product rule of two", "product rule")
 QUOTIENT = rule("quotient rule of two", "quotient rule")
 CHAIN = rule("chain rule of a scalar", "chain rule")
 POWER = rule("power rule", "power rule")
-KNOWN = rule("known derivatives", "carry out the derivatives that are left")
+KNOWN = rule("known derivatives", "a derivative that is known")
+SEVERAL = rule("several rules", "{0}, each where it applies")
 SIMPLIFY = rule("simplify", "simplify")
 
 SMALL = 120  # operations up to which the result is simplified
@@ -89,8 +90,11 @@ def variable_section(name: Any, function: Any, symbol: Symbol, world: Formulas) 
             break
         steps = {p: one_rule(p.args[0], symbol) for p in pending}
         following = cleaned(current.xreplace({p: value for p, (value, _) in steps.items()}))
-        reasons = {why for _, why in steps.values()}
-        work.equal(current, following, why=reasons.pop() if len(reasons) == 1 else KNOWN)
+        reasons = list(dict.fromkeys(why for _, why in steps.values()))
+        words = " and ".join(sorted(why.words for why in reasons))
+        work.equal(
+            current, following, why=SEVERAL if len(reasons) > 1 else reasons[0], about=(words,) * (len(reasons) > 1)
+        )
         current = following
     value = shortest(current)
     if value != current:

@@ -21,7 +21,6 @@ from derive.topics.registry import questions
 from derive.topics.scalar_rules import shortest, unfolded
 from derive.worlds import Formulas
 
-FUNCTION = rule("function to expand", "the function")
 DERIVATIVE = rule("derivative of an order", "differentiate")
 AT_POINT = rule("derivative at the point", "at {0}")
 POLYNOMIAL = rule("Taylor polynomial", "each derivative at the point, over the factorial of its order, times the power")

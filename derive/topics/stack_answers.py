@@ -47,12 +47,12 @@ COMPUTE = rule("compute a layer", "compute")
 COUNT = rule("count of a layer", "weights, then biases, from their sizes")
 NOTHING = rule("nothing to learn", "nothing to learn here")
 TOTAL = rule("total of the layers", "the layers together")
-VALUE = rule("value of a count", "multiply and add")
+OF_THESE_WEIGHTS = rule("weights of all layers", "of these, weights")
+AND_BIASES = rule("biases of all layers", "and biases")
 OPERATIONS = rule("operations of a layer", "{0}")
 NO_OPERATIONS = rule("no products", "no products of weights here")
 FIELD = rule("receptive field of a layer", "a window of {0} steps over places that lie {1} apart in the input")
 SAME_FIELD = rule("receptive field kept", "it looks at one place of its input")
-APART = rule("size of the field", "compute")
 LONGEST = 110  # signs of a derivative that is shown without the derivatives of other quantities
 GRADIENT_VALUE = rule("gradient with numbers", "with the numbers")
 
@@ -320,8 +320,8 @@ def parameters_derivation(stack: Stack) -> Derivation:
         sections.append(work.section())
     last = Work("Together", world)
     last.claim(HasCount(world, total, (Terms(*map(Numeral, numbers)), Integer(sum(numbers)))), TOTAL, result=True)
-    last.claim(HasCount(world, Symbol("N_w"), (Integer(weights),)), rule("weights of all layers", "of these, weights"))
-    last.claim(HasCount(world, Symbol("N_b"), (Integer(biases),)), rule("biases of all layers", "and biases"))
+    last.claim(HasCount(world, Symbol("N_w"), (Integer(weights),)), OF_THESE_WEIGHTS)
+    last.claim(HasCount(world, Symbol("N_b"), (Integer(biases),)), AND_BIASES)
     answers = [
         count_answer(name, world, Symbol(letter), value, name == "parameters")
         for name, letter, value in (

@@ -23,8 +23,6 @@ from derive.topics.stack_answers import counts_of, inner_operations, numeric_sec
 BEFORE = rule("gradient before a step", "the gradient at the weights before the step")
 STEP = rule("gradient descent", "the weights, less the learning rate {0} times the gradient")
 AFTER = rule("weights after a step", "compute the weights")
-LOSS_THEN = rule("loss after steps", "the loss with the new weights")
-LOWER = rule("lower loss", "the step has made the loss smaller")
 UP, DOWN = rule("loss above", "the loss with {0} raised by {1}"), rule("loss below", "and with {0} lowered by {1}")
 DIFFERENCE = rule("difference of two losses", "how far apart they are")
 QUOTIENT = rule("central difference", "the difference over twice the step")

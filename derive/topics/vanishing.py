@@ -28,7 +28,7 @@ NO_ERROR = rule("no error passes", "and no error passes through it")
 ROW = rule("gradient of an off unit", "nothing that feeds this unit gets a gradient: its row is zero")
 SILENT = rule("silent input", "input {0} of layer {1} is zero, so what leaves it gets no gradient")
 NO_TARGET_ERROR = rule(
-    "no error at all", "the error of this unit is zero: it predicts its target, or nothing comes back to it"
+    "no error", "the error of this unit is zero: it predicts its target, or nothing comes back to it"
 )
 
 

@@ -1,0 +1,376 @@
+"""Reasons of calculus: the rules by which a quantity receives its derivative, differentials, rules of one variable, series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy import Add, Mul, Pow
+from sympy.matrices.expressions import MatAdd, MatMul, OneMatrix, Transpose
+from sympy.matrices.expressions.matexpr import MatrixElement
+
+from derive.algebra import arrays
+from derive.algebra.nodes import (
+    Gradient,
+    Map,
+    Mean,
+    Partial,
+    Softmax,
+    Terms,
+    Total,
+    is_array,
+    plain,
+)
+from derive.checks.reasons.cited import (
+    Cited,
+    has,
+    is_a,
+    is_name,
+    is_symbolic,
+    is_value,
+    parts,
+    path_to,
+    same,
+    symbols,
+)
+from derive.checks.reasons.vocabulary import (
+    Predicate,
+    about_is,
+    about_nothing,
+    claims,
+    in_world,
+    left,
+    names_a_formula,
+    right,
+    speaks_of,
+    that,
+    unfolds,
+)
+from derive.derivation import Definition, Equal, Holds, IsGradient, IsLimit
+from derive.worlds import Formulas, StackRun
+
+# how a quantity enters what is differentiated
+
+
+def users(c: Cited) -> list[Any]:
+    """The definitions, up to the one differentiated, in which the symbol stands."""
+    of, wrt = c.claim.of, c.claim.wrt
+    reached, found = {of}, []
+    for symbol, meaning in reversed(list(c.world.definitions)):
+        if symbol in reached and symbol != wrt:
+            reached |= symbols(meaning)
+            if wrt in symbols(meaning):
+                found.append(meaning)
+    if not any(s == of for s, _ in c.world.definitions) and wrt in symbols(of):
+        found.append(of)
+    return found
+
+
+def steps_in(c: Cited) -> list[Any]:
+    """The nodes from the only definition that uses the symbol down to it, sums and multiples at the top left out; where
+    torch's own network holds the symbol, the nodes that this would leave in the derivative."""
+    used = users(c)
+    way = path_to(used[0], c.claim.wrt) if len(used) == 1 else None
+    way = list(way or [])
+    while len(way) > 1 and _passes_on(way[0]):
+        way.pop(0)
+    return way
+
+
+def _passes_on(node: Any) -> bool:
+    if isinstance(node, MatMul):
+        return sum(map(is_array, node.args)) == 1
+    return isinstance(node, Add | MatAdd | Mul)
+
+
+def enters(*kinds: type) -> Predicate:
+    """The symbol stands in one place, and the first node on the way to it (sums and multiples aside) is one of these."""
+
+    def test(c: Cited) -> bool:
+        if held(c):
+            return passed_on(c, kinds)
+        way = steps_in(c)
+        return bool(way) and isinstance(way[0], kinds)
+
+    return Predicate("it enters by " + " or ".join(k.__name__ for k in kinds), test)
+
+
+def passed_on(c: Cited, kinds: tuple[type, ...]) -> bool:
+    """What the derivative looks like where the symbol enters so: by itself through a sum, entry by entry through a function."""
+    first = c.sides[1]
+    if Add in kinds:
+        return isinstance(first, Gradient | Partial | Transpose) or not any(
+            isinstance(p, MatMul) and sum(map(is_array, p.args)) > 1 for p in parts(first)
+        )
+    return any(isinstance(p, kinds) for p in parts(first))
+
+
+def several(c: Cited) -> bool:
+    """The symbol stands in more than one place."""
+    used = users(c)
+    if held(c):
+        return (
+            len(c.about) == 1
+            and c.about[0] == c.claim.wrt
+            and any(isinstance(p, Add | MatAdd | Terms) for p in parts(c.sides[1]))
+        )
+    return (
+        len(c.about) == 1
+        and c.about[0] == c.claim.wrt
+        and (len(used) > 1 or (len(used) == 1 and path_to(used[0], c.claim.wrt) is None))
+    )
+
+
+def held(c: Cited) -> bool:
+    """The symbol's use is not in the world: torch's own network holds it."""
+    return isinstance(c.world, StackRun) and not users(c)
+
+
+def multiple(c: Cited) -> bool:
+    """A constant factor times the symbol, alone or in a sum."""
+    used = users(c)
+    way = (path_to(used[0], c.claim.wrt) if len(used) == 1 else None) or []
+    return bool(way) and _passes_on(way[-1]) and isinstance(way[-1], MatMul | Mul) and all(map(_passes_on, way))
+
+
+def other_factors(c: Cited) -> bool:
+    """A product of arrays, in which the symbol is one factor among others."""
+    if held(c):
+        return any(
+            isinstance(p, MatMul) and sum(map(is_array, p.args)) > 1 for side in c.sides[1:] for p in parts(side)
+        )
+    way = steps_in(c)
+    return any(isinstance(node, MatMul) and sum(map(is_array, node.args)) > 1 for node in way[:2])
+
+
+def repeated(c: Cited) -> bool:
+    """A row (or column) for each of several examples; the derivative adds them up."""
+    if held(c):
+        return has(OneMatrix, Total)(c.sides[1])
+    way = steps_in(c)
+    return (
+        bool(way)
+        and isinstance(way[0], MatMul)
+        and any(isinstance(a, OneMatrix | Transpose) and has(OneMatrix)(a) for a in way[0].args)
+    )
+
+
+receives = claims(IsGradient) & in_world(Formulas, StackRun)
+
+ADJOINTS = {
+    "definition of a quantity": claims(Definition, Equal)
+    & about_nothing
+    & Predicate(
+        "the world defines it so", lambda c: isinstance(c.claim, Definition) or c.definitions.get(c.left) == c.right
+    ),
+    "objective by names": claims(Equal, Definition)
+    & in_world(Formulas)
+    & about_nothing
+    & unfolds
+    & Predicate("there are two forms", lambda c: len(c.sides) == 3),
+    "adjoint of a sum": receives & about_nothing & enters(Add, MatAdd, Mul),
+    "adjoint of a product": receives & about_nothing & Predicate("it is a factor of a product", other_factors),
+    "adjoint of a multiple": receives & about_nothing & Predicate("it has a constant factor", multiple),
+    "adjoint of a number's product": receives
+    & about_nothing
+    & enters(Mul)
+    & Predicate("it is a number", lambda c: not is_array(c.claim.wrt)),
+    "adjoint of a repetition": receives & about_nothing & Predicate("a vector of ones repeats it", repeated),
+    "adjoint of an entrywise function": receives & about_nothing & enters(Map),
+    "adjoint of softmax": receives & about_nothing & enters(Softmax, arrays.LogSumExp, arrays.RowLogSumExp),
+    "adjoint of a norm": receives
+    & about_nothing
+    & enters(arrays.Norm, Pow)
+    & Predicate("there is a norm", lambda c: any(isinstance(n, arrays.Norm) for n in steps_in(c))),
+    "adjoint of a trace": receives & about_nothing & enters(arrays.TraceOf),
+    "adjoint of a determinant": receives & about_nothing & enters(arrays.Det, arrays.LogDet),
+    "adjoint of an inverse": receives & about_nothing & enters(arrays.Inv),
+    "adjoint of a total": receives & about_nothing & enters(Total, Mean),
+    "chain rule": receives
+    & about_nothing
+    & Predicate("it enters by some function", lambda c: bool(users(c)) or held(c)),
+    "several places": receives & Predicate("it stands in several places", several),
+    "chain rule through patches": receives & about_nothing & enters(arrays.Patches),
+    "chain rule through windows' largest entries": receives & about_nothing & enters(arrays.WindowLargest),
+    "chain rule through a new shape": receives & about_nothing & enters(arrays.Reshaped),
+    "no influence": receives
+    & about_is(0, lambda c: c.claim.wrt, "it is the symbol of the derivative")
+    & Predicate("no definition uses it", lambda c: not users(c)),
+    "an entry of the gradient": claims(Equal)
+    & in_world(Formulas)
+    & left(lambda e: isinstance(e, MatrixElement) and isinstance(e.parent, Gradient), "is an entry of a gradient"),
+}
+
+# differentials
+
+
+def is_change(expr: Any) -> bool:
+    return isinstance(expr, arrays.SmallChange | arrays.Change | arrays.ScalarChange) or (
+        is_name(expr) and str(expr).startswith("d")
+    )
+
+
+DIFFERENTIALS = {
+    "differential": claims(Equal)
+    & in_world(Formulas)
+    & about_nothing
+    & left(is_change)
+    & left(is_name)
+    & right(lambda e: any(map(is_change, parts(e))) or is_value(e), "has changes"),
+    "differential collected": claims(Equal)
+    & in_world(Formulas)
+    & left(is_a(arrays.Change, arrays.ScalarChange))
+    & about_is(0, lambda c: c.left.args[1], "the change is of what it names"),
+    "read off the matrix": claims(Equal)
+    & in_world(Formulas)
+    & about_nothing
+    & left(is_a(arrays.Jacobian, arrays.Hessian))
+    & Predicate("in a vector", lambda c: same(c.left.args[1].shape[1], 1)),
+    "read off the matrix of vectors": claims(Equal)
+    & in_world(Formulas)
+    & about_nothing
+    & left(is_a(arrays.Jacobian, arrays.Hessian))
+    & Predicate("in a matrix", lambda c: not same(c.left.args[1].shape[1], 1)),
+    "directional derivative": claims(Equal)
+    & in_world(Formulas)
+    & about_nothing
+    & left(is_a(arrays.Change, arrays.ScalarChange))
+    & Predicate("it has the gradient", lambda c: has(Gradient)(c.sides[1])),
+}
+
+# one variable, a layer of rules a line
+
+
+def pending(expr: Any) -> list[Any]:
+    return [p for p in parts(expr) if isinstance(p, Partial)]
+
+
+def worked_out(c: Cited) -> list[Any]:
+    """The functions whose derivatives were carried out in this line."""
+    if isinstance(c.claim, IsGradient):
+        of = c.definitions.get(c.claim.of, c.claim.of)
+        return [of] if of is not None else []
+    after = pending(c.right)
+    return [p.args[0] for p in pending(c.left) if p not in after]
+
+
+def rest_of(c: Cited, expr: Any) -> Any:
+    """A function without its constant factor."""
+    x = c.claim.wrt if isinstance(c.claim, IsGradient) else pending(c.left)[0].args[1]
+    return plain(expr).as_independent(x, as_Add=False)[1]
+
+
+def form_of(c: Cited, expr: Any) -> str:
+    """Which rule the derivative of a function needs first, by the form of the function."""
+    x = c.claim.wrt if isinstance(c.claim, IsGradient) else pending(c.left)[0].args[1]
+    rest = rest_of(c, expr)
+    if any(isinstance(f, Pow) and f.exp.is_negative is True and f.base.has(x) for f in Mul.make_args(rest)) and not (
+        isinstance(rest, Pow) and rest.base == x
+    ):
+        return "quotient rule"
+    if isinstance(rest, Add | Mul):
+        return "sum rule" if isinstance(rest, Add) else "product rule"
+    if isinstance(rest, Pow) and rest.base == x and not rest.exp.has(x):
+        return "power rule"
+    return "a derivative that is known" if all(a == x or not a.has(x) for a in rest.args) else "chain rule"
+
+
+def rule_of(kind: str) -> Predicate:
+    """Every derivative that was carried out in this line is one of a function of this form."""
+    return Predicate(
+        f"it is the {kind}", lambda c: bool(worked_out(c)) and all(form_of(c, e) == kind for e in worked_out(c))
+    )
+
+
+def names_every_rule(c: Cited, what: Any) -> bool:
+    """The rules that the parts need, and no others."""
+    needed = {form_of(c, e) for e in worked_out(c)}
+    return len(needed) > 1 and str(what) == " and ".join(sorted(needed))
+
+
+scalar = claims(IsGradient, Equal) & in_world(Formulas) & about_nothing
+
+
+@that("no derivative is left")
+def nothing_pending(c: Cited) -> bool:
+    return not pending(c.left) and not pending(c.right)
+
+
+ONE_VARIABLE = {
+    "the function": claims(Equal, Definition)
+    & in_world(Formulas)
+    & names_a_formula
+    & about_nothing
+    & Predicate("the world defines it so", lambda c: c.definitions.get(c.left) == c.right),
+    "sum rule": scalar & rule_of("sum rule"),
+    "product rule of two": scalar & rule_of("product rule"),
+    "quotient rule of two": scalar & rule_of("quotient rule"),
+    "chain rule of a scalar": scalar & rule_of("chain rule"),
+    "power rule": scalar & rule_of("power rule"),
+    "known derivatives": scalar & rule_of("a derivative that is known"),
+    "several rules": claims(Equal)
+    & in_world(Formulas)
+    & speaks_of(0, names_every_rule, "the rules are those of the parts"),
+    "simplify": claims(Equal) & in_world(Formulas) & about_nothing & nothing_pending & left(is_symbolic),
+}
+
+# series
+
+
+def order(expr: Any) -> int:
+    return len(expr.args) - 1 if isinstance(expr, Partial) else 0
+
+
+SERIES = {
+    "derivative of an order": claims(Equal)
+    & in_world(Formulas)
+    & about_nothing
+    & left(is_a(Partial))
+    & right(lambda e: not has(Partial)(e), "is worked out"),
+    "derivative at the point": claims(Equal)
+    & in_world(Formulas)
+    & right(lambda e: not has(Partial)(e), "is worked out")
+    & speaks_of(
+        0,
+        lambda c, what: any(same(what, meaning) for _, meaning in c.definitions.items()),
+        "the point is the one named",
+    ),
+    "Taylor polynomial": claims(Equal)
+    & in_world(Formulas)
+    & about_nothing
+    & left(is_name)
+    & Predicate(
+        "its meaning is made of derivatives",
+        lambda c: (
+            has(Partial)(c.definitions.get(c.left))
+            or (not has(Partial)(c.right) and c.left in c.definitions and str(c.left).startswith("T_"))
+        ),
+    ),
+    "limit": claims(IsLimit) & about_nothing,
+    "second derivative of a function": claims(Equal)
+    & in_world(Formulas)
+    & about_nothing
+    & left(is_a(Partial))
+    & Predicate("of second order", lambda c: order(c.left) == 2),
+    "convex": claims(Holds)
+    & about_nothing
+    & Predicate("the second derivative is not negative", lambda c: _sign_of_second(c, ">=")),
+    "concave": claims(Holds)
+    & about_nothing
+    & Predicate("the second derivative is not positive", lambda c: _sign_of_second(c, "<=")),
+    "neither convex nor concave": claims(Holds)
+    & speaks_of(0, lambda c, what: _point_named(c, what), "the point is the one named"),
+}
+
+
+def _sign_of_second(c: Cited, relation: str) -> bool:
+    shown = any(
+        isinstance(s.claim, Equal) and order(s.claim.sides[0]) == 2 and c.left in s.claim.sides for s in c.before
+    )
+    return shown and c.claim.relation.rel_op == relation
+
+
+def _point_named(c: Cited, what: Any) -> bool:
+    return any(str(what) == f"{symbol} = {point}" for symbol, point in c.definitions.items())
+
+
+TABLE = {**ADJOINTS, **DIFFERENTIALS, **ONE_VARIABLE, **SERIES}

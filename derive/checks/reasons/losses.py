@@ -1,0 +1,224 @@
+"""Reasons of losses and of the numbers that are put into them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy import Sum, exp, log
+
+from derive.algebra.nodes import Factors, Quotient, Terms, plain
+from derive.checks.reasons.cited import (
+    Cited,
+    has,
+    is_a,
+    is_name,
+    is_numeric,
+    is_sum_of_numbers,
+    is_symbolic,
+    is_value,
+    number,
+    parts,
+    same,
+    symbols,
+)
+from derive.checks.reasons.vocabulary import (
+    Predicate,
+    about_nothing,
+    claims,
+    computes,
+    in_world,
+    inserts_numbers,
+    is_tagged,
+    left,
+    right,
+    speaks_of,
+    that,
+)
+from derive.derivation import Equal, Holds
+from derive.worlds import LossRun
+
+loss = in_world(LossRun)
+ELEMENT = claims(Equal) & loss & is_tagged(("element",))
+
+
+def element(c: Cited) -> set[int]:
+    """Which elements (or rows) the sides speak of, counted from one."""
+    tags = [c.tags.get(s, ()) for side in c.sides for s in symbols(side)]
+    places = [tag[1] for tag in tags if len(tag) > 1 and tag[0] in ("element", "target", "output")]
+    return {(place[0] if isinstance(place, tuple) else place) + 1 for place in places}
+
+
+def names_the_element(c: Cited) -> bool:
+    return len(c.about) == 1 and any(same(c.about[0], place) for place in element(c))
+
+
+def of_running_element(c: Cited) -> bool:
+    """A comparison of numbers belongs to the element whose numbers were put in last, or whose next formula follows."""
+    return len(c.about) == 1 and isinstance(c.claim, Holds)
+
+
+def sum_of_elements(expr: Any) -> Any:
+    """The terms of a plain sum of elements, of one divided by a number; None for anything else."""
+    top = expr.args[0] if isinstance(expr, Quotient) else expr
+    terms = top.args if isinstance(top, Terms) else (top,)
+    return terms if all(map(is_name, terms)) else None
+
+
+def all_elements(c: Cited, divided: bool) -> bool:
+    terms = sum_of_elements(c.right)
+    if terms is None or len(c.about) != 1 or not same(c.about[0], len(terms)):
+        return False
+    over = isinstance(c.right, Quotient) and same(c.right.args[1], len(terms))
+    return all(c.tag(t)[:1] == ("element",) for t in terms) and (over or not divided or len(terms) == 1)
+
+
+def over_rows(c: Cited) -> bool:
+    terms = sum_of_elements(c.right)
+    divisor = c.right.args[1] if isinstance(c.right, Quotient) else 1
+    return terms is not None and len(c.about) == 1 and same(divisor, c.about[0])
+
+
+def multiplications(expr: Any) -> list[Any]:
+    return [p for p in parts(expr) if isinstance(p, Factors) or type(p).__name__ == "Mul"]
+
+
+def drops_a_zero(c: Cited) -> bool:
+    """A product on the left has a factor that is zero, and nothing more than its loss (and that of factors one) has happened."""
+    return is_numeric(c.left) and any(
+        any(same(number(f), 0) for f in p.args if number(f) is not None) for p in multiplications(c.left)
+    )
+
+
+def drops_a_one(c: Cited) -> bool:
+    return is_numeric(c.left) and not drops_a_zero(c)
+
+
+@that("letters of the elements stand on the left, numbers on the right")
+def elements_put_in(c: Cited) -> bool:
+    return sum_of_elements(c.left) is not None and is_symbolic(c.left) and is_numeric(c.right)
+
+
+def is_total(expr: Any) -> bool:
+    top = expr.args[0] if isinstance(expr, Quotient) else expr
+    return is_sum_of_numbers(top)
+
+
+def added_up(expr: Any) -> bool:
+    return is_value(expr) or (isinstance(expr, Quotient) and is_value(expr.args[0]) and is_value(expr.args[1]))
+
+
+def is_written_division(expr: Any) -> bool:
+    return isinstance(expr, Quotient) and is_value(expr.args[0]) and is_value(expr.args[1])
+
+
+def the_class(c: Cited) -> bool:
+    """The only output (or the only coefficient of a target) is that of the class that is named, counted from zero."""
+    if len(c.about) != 1:
+        return False
+    targets = [
+        str(s).rpartition("_")[2]
+        for p in parts(c.right)
+        for s in [p]
+        if is_name(p) and c.tags.get(p, ("",))[0] == "output"
+    ]
+    return str(plain(c.about[0]) + 1) in targets
+
+
+def label(c: Cited, what: Any) -> bool:
+    """With the label 1 the probability's logarithm, with 0 that of the other."""
+    outside = str(plain(c.left))
+    return same(what, 1) != ("1 - sigmoid" in outside or "- sigmoid" in outside)
+
+
+def weights_of_labels(c: Cited) -> bool:
+    return (
+        len(c.about) == 2 and same(plain(c.about[0]) + plain(c.about[1]), 1) and plain(c.about[0]) in symbols(c.right)
+    )
+
+
+general = Predicate("of any element", lambda c: c.tag(c.left) == ("element", 0) and not c.world.targets)
+
+TABLE = {
+    "definition of the loss": ELEMENT
+    & Predicate("it is a formula of the element's own letters", lambda c: len(element(c)) <= 1)
+    & about_nothing
+    & right(lambda e: not has(exp, Sum)(e) or True, "is a formula"),
+    "which branch": claims(Equal)
+    & loss
+    & about_nothing
+    & Predicate(
+        "a letter is replaced by its numbers, and worked out",
+        lambda c: len(c.sides) == 3 and is_symbolic(c.left) and is_numeric(c.sides[1]) and is_value(c.right),
+    ),
+    "branch of an element": claims(Holds) & loss & Predicate("it names an element", of_running_element),
+    "insert an element": claims(Equal) & loss & inserts_numbers & Predicate("it names the element", names_the_element),
+    "value of an element": claims(Equal) & loss & about_nothing & computes,
+    "loss of a logit": ELEMENT
+    & general
+    & right(has(log))
+    & right(lambda e: any("sigmoid" in type(p).__name__ for p in parts(e)), "has the sigmoid"),
+    "loss of a logit with a label": claims(Equal)
+    & loss
+    & left(lambda e: any("sigmoid" in type(p).__name__ for p in parts(e)), "has the sigmoid")
+    & right(has(exp))
+    & speaks_of(0, label, "the label is the one named"),
+    "collect the labels": ELEMENT
+    & general
+    & right(has(exp))
+    & Predicate("the weights are the label and what is left to one", weights_of_labels),
+    "exact value": claims(Equal)
+    & loss
+    & about_nothing
+    & Predicate("a product on the left has a factor zero", drops_a_zero),
+    "arithmetic before logarithms": claims(Equal)
+    & loss
+    & about_nothing
+    & left(is_numeric)
+    & ~left(is_value)
+    & right(has(log, exp)),
+    "mean of the elements": claims(Equal)
+    & loss
+    & is_tagged(("loss",))
+    & Predicate("all elements, divided by their number", lambda c: all_elements(c, True)),
+    "sum of the elements": claims(Equal)
+    & loss
+    & is_tagged(("loss",))
+    & ~right(is_a(Quotient))
+    & Predicate("all elements", lambda c: all_elements(c, False)),
+    "mean over rows": claims(Equal)
+    & loss
+    & is_tagged(("loss",))
+    & Predicate("divided by the number of rows", over_rows),
+    "add up": claims(Equal) & loss & about_nothing & left(is_total) & right(added_up),
+    "divide": claims(Equal) & loss & about_nothing & left(is_written_division) & right(is_value),
+    "insert the elements": claims(Equal) & loss & about_nothing & elements_put_in,
+    "definition of the loss over classes": ELEMENT
+    & general
+    & right(has(Sum))
+    & right(lambda e: not has(exp)(e), "has no exponentials")
+    & speaks_of(
+        0,
+        lambda c, what: any(same(what, limit[2]) for p in parts(c.right) if isinstance(p, Sum) for limit in p.limits),
+        "so many classes",
+    ),
+    "loss of logits": ELEMENT & general & right(has(Sum)) & right(has(exp)) & right(has(log)),
+    "log-sum-exp": claims(Equal)
+    & loss
+    & about_nothing
+    & left(has(Sum))
+    & left(has(exp))
+    & right(has(log))
+    & Predicate("the logarithm of the quotient is gone", lambda c: _log_of_sum(c.right) and not _log_of_sum(c.left)),
+    "the target's class": ELEMENT & Predicate("its class is named", the_class),
+    "weighted classes": ELEMENT
+    & about_nothing
+    & Predicate(
+        "several classes count", lambda c: sum(1 for s in symbols(c.right) if c.tags.get(s, ("",))[0] == "output") > 1
+    ),
+    "insert an example": claims(Equal) & loss & inserts_numbers & Predicate("it names the example", names_the_element),
+    "value of an example": claims(Equal) & loss & about_nothing & computes,
+}
+
+
+def _log_of_sum(expr: Any) -> bool:
+    return any(isinstance(p, log) and isinstance(p.args[0], Sum) for p in parts(expr))

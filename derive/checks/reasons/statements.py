@@ -1,0 +1,109 @@
+"""Reasons of identities, counterexamples, values, and of what an author says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy import exp
+
+from derive.algebra.functions import TableFunction
+from derive.algebra.nodes import Softmax, is_array
+from derive.checks.reasons.cited import Cited, is_symbolic, is_value, parts, same, symbols
+from derive.checks.reasons.vocabulary import (
+    Predicate,
+    about_is,
+    about_nothing,
+    claims,
+    computes,
+    gone,
+    in_world,
+    left,
+    names_a_formula,
+    right,
+    that,
+)
+from derive.derivation import Claim, Definition, Equal, Refuted
+from derive.worlds import Formulas
+
+here = in_world(Formulas)
+
+
+def exponents(expr: Any) -> int:
+    """How many exponentials of sums there are."""
+    return sum(isinstance(p, exp) and p.args[0].is_Add for p in parts(expr))
+
+
+@that("both sides were brought to one form")
+def both_reach_one_form(c: Cited) -> bool:
+    """What was shown before connects the two sides (or one of them is that form)."""
+    forms = [{side} for side in (c.left, c.right)]
+    for group in forms:
+        grown = True
+        while grown:
+            grown = False
+            for step in c.before:
+                sides = set(getattr(step.claim, "sides", ()))
+                if isinstance(step.claim, Equal) and sides & group and not sides <= group:
+                    group |= sides
+                    grown = True
+    return bool(forms[0] & forms[1]) or len(c.sides) == 2
+
+
+def is_given_number(c: Cited) -> bool:
+    return c.left in c.definitions and same(c.definitions[c.left], c.right)
+
+
+SHOW = {
+    "names written out": claims(Equal, Definition)
+    & here
+    & about_nothing
+    & Predicate(
+        "names of the world are gone", lambda c: bool((symbols(c.left) - symbols(c.right)) & set(c.definitions))
+    ),
+    "definitions of the functions": claims(Equal) & here & about_nothing & gone(TableFunction, Softmax),
+    "products and sums tidied": claims(Equal)
+    & here
+    & about_nothing
+    & Predicate("arrays are tidied", lambda c: any(map(is_array, parts(c.left)))),
+    "exponential of a sum": claims(Equal)
+    & here
+    & about_nothing
+    & Predicate("there are fewer exponentials of sums", lambda c: exponents(c.left) > exponents(c.right)),
+    "simplified": claims(Equal)
+    & here
+    & about_nothing
+    & left(is_symbolic)
+    & left(lambda e: not is_array(e), "is a number"),
+    "the two sides agree": claims(Equal) & here & about_nothing & both_reach_one_form,
+    "the two sides agree at points": claims(Equal) & here & about_nothing,
+    "a false identity": claims(Refuted) & about_is(0, lambda c: c.claim.by, "it says who"),
+    "a counterexample": claims(Equal, Definition)
+    & here
+    & about_nothing
+    & right(is_value)
+    & Predicate("the world gives it this value", is_given_number)
+    & left(is_array)
+    | claims(Equal, Definition)
+    & here
+    & about_nothing
+    & right(is_value)
+    & Predicate("the world gives it this value", is_given_number),
+    "value of a side": claims(Equal) & here & about_nothing & right(is_value) & left(is_symbolic),
+}
+
+EVALUATE = {
+    "formula to evaluate": claims(Equal, Definition)
+    & here
+    & about_nothing
+    & names_a_formula
+    & right(is_symbolic)
+    & Predicate("the world defines it so", lambda c: c.definitions.get(c.left) == c.right),
+    "value": claims(Equal) & here & about_nothing & computes,
+}
+
+SAID = {
+    "the author's answer": claims(Claim) & about_nothing,
+    "a disputed answer": claims(Refuted) & about_is(0, lambda c: c.claim.by, "it says who"),
+}
+
+TABLE = {**SHOW, **EVALUATE, **SAID}
