@@ -119,9 +119,10 @@ def by_names(expr: Any, definitions: Iterable[tuple[Any, Any]]) -> Any:
 
 
 def _replace_power(expr: Any, symbol: Any, meaning: Pow) -> Any:
-    """Every power of the base as a power of the name: 1/sqrt(v + eps) is 1/s where s = sqrt(v + eps)."""
-    powers = {node for node in expr.atoms(Pow) if node.base == meaning.base}
-    return expr.xreplace({node: symbol ** (node.exp / meaning.exp) for node in powers})
+    """(b^p)^k = b^(pk) for whole k, and for no other in general: 1/(v + eps) is s^-2 where s = sqrt(v + eps), while s^2 is
+    no power of f = s^3 where s may be negative."""
+    powers = {node: node.exp / meaning.exp for node in expr.atoms(Pow) if node.base == meaning.base}
+    return expr.xreplace({node: symbol**k for node, k in powers.items() if k.is_Integer})
 
 
 def by_means(expr: Any, definitions: Iterable[tuple[Any, Any]]) -> Any:

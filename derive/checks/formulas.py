@@ -18,7 +18,9 @@ def observe_formulas(world: Formulas, generator: torch.Generator) -> Bindings:
     values = draw([s for s in symbols if s not in defined], dict(world.domains), generator, world.small)
     bindings = Bindings(values, "evaluated in torch at random points")
     for symbol, expr in world.definitions:
-        value = evaluate(expr, bindings)
+        value = evaluate(
+            expr, bindings
+        ).clone()  # each name is a tensor of its own in the graph, a second name for one too
         # a quantity that is given as a number can be differentiated in as well
-        bindings.values[symbol] = value if value.requires_grad else value.detach().clone().requires_grad_()
+        bindings.values[symbol] = value if value.requires_grad else value.detach().requires_grad_()
     return bindings

@@ -45,6 +45,17 @@ def way(to: Any, side: int) -> list[float]:
 
 
 def _gap(claim: IsLimit, place: float, bindings: Bindings) -> float:
-    values = {**bindings.values, claim.variable: torch.tensor(place, dtype=torch.float64)}
+    """How far the quantity is from the limit where the variable is at this place."""
+    there = moved(claim.world, claim.variable, place, bindings)
+    return float((evaluate(claim.of, there) - evaluate(claim.value, there)).detach().abs())
+
+
+def moved(world: Any, variable: Any, place: float, bindings: Bindings) -> Bindings:
+    """The world's values where the variable, which may be a name itself, is put at a place: what is defined before it stays,
+    what is defined after it is evaluated anew."""
+    values = {**bindings.values, variable: torch.tensor(place, dtype=torch.float64)}
     there = Bindings(values, bindings.method)
-    return float((evaluate(claim.of, there) - evaluate(claim.value, there)).abs())
+    for symbol, meaning in getattr(world, "definitions", ()):
+        if symbol != variable:
+            values[symbol] = evaluate(meaning, there)
+    return there

@@ -32,9 +32,9 @@ class GradientQuestion:
     def derive(self, given: Any) -> Derivation:
         if is_array(self.of):
             raise GivenError("a gradient is of one number; ask for the jacobian of an array")
-        if is_scalar_problem(given, self.of, self.wrt):
-            return scalar_derivation(given, self.of, self.wrt)
         objective = Objective(given, self.of, tuple(self.wrt))
+        if is_scalar_problem(objective):
+            return scalar_derivation(objective)
         sections = [definition_section(objective), gradient_section(objective, "Derivatives")]
         sections += entry_sections(objective)
         return Derivation("The gradient", tuple(sections), tuple(answers(objective)))

@@ -14,6 +14,7 @@ from derive.algebra import arrays
 from derive.algebra.adjoints import adjoints
 from derive.algebra.naming import Namer, by_means, by_names, without
 from derive.algebra.nodes import Map, Mean, Softmax, Total, gradient_symbol, is_array
+from derive.algebra.shortest import shortest
 from derive.algebra.tidy import pushed, tidy
 from derive.derivation import Rule, Section, Work, rule
 from derive.errors import GivenError
@@ -66,13 +67,10 @@ class Objective:
     wrt: tuple[Any, ...]
 
     def __post_init__(self) -> None:
-        defined = {symbol for symbol, _ in self.given.define}
+        defined, used = dict(self.given.define), {symbol for symbol, _ in self.authored}
         for symbol in self.leaves:
-            if symbol in defined and not self._is_upstream(symbol):
+            if symbol in defined and symbol not in used:
                 raise GivenError(f"the quantity does not depend on '{symbol}'", ("given", "define"))
-
-    def _is_upstream(self, symbol: Any) -> bool:
-        return bool(self.expr.has(symbol)) or any(expr.has(symbol) for _, expr in self.given.define)
 
     @cached_property
     def leaves(self) -> tuple[Any, ...]:
@@ -118,13 +116,20 @@ class Objective:
 
     @cached_property
     def moving(self) -> list[tuple[Any, Any]]:
-        """The definitions that depend on what is differentiated in, in order."""
+        """The definitions that depend on what is differentiated in, in order. A name that is asked for is one of them where
+        it depends on another that is: to its own derivative its definition means nothing, to the other's it passes on."""
         varying, result = set(self.leaves), []
         for symbol, expr in self.named:
-            if expr.free_symbols & varying and symbol not in self.leaves:
+            if expr.free_symbols & varying:
                 varying.add(symbol)
                 result.append((symbol, expr))
         return result
+
+    @cached_property
+    def backwards(self) -> list[Any]:
+        """The quantities in the order in which they receive their derivatives: from the objective to what is asked for."""
+        inner = [symbol for symbol, _ in reversed(self.moving[:-1])]
+        return [*inner, *[symbol for symbol in self.leaves if symbol not in inner]]
 
     @cached_property
     def callable(self) -> list[tuple[Any, Any]]:
@@ -148,7 +153,7 @@ class Objective:
     def gradients(self) -> dict[Any, Any]:
         """The derivative in each quantity, worked out: names stay, derivatives do not."""
         found: dict[Any, Any] = {self.symbol: Integer(1)}
-        for symbol in [*[s for s, _ in reversed(self.moving[:-1])], *self.leaves]:
+        for symbol in [s for s in self.backwards if s != self.symbol]:
             if symbol in self.received:
                 found[symbol] = self.neat(self.inserted(self.received[symbol], found))
             else:
@@ -163,7 +168,8 @@ class Objective:
         """Tidy, and by the names of the problem."""
         short = tidy(by_names(expr, self.callable))
         renamed = by_means(by_names(short, self.callable), self.callable)
-        return tidy(renamed) if renamed != short else short
+        short = tidy(renamed) if renamed != short else short
+        return shortest(short) if not is_array(short) else short
 
     def short(self, raw: Any) -> Any:
         """What a quantity receives, tidy, in terms of the derivatives of the quantities that use it."""
@@ -190,8 +196,7 @@ def definition_section(objective: Objective, heading: str = "Quantities") -> Sec
 def gradient_section(objective: Objective, heading: str) -> Section:
     """One line a quantity, from the objective backwards, to the symbols that are asked for."""
     work = Work(heading, objective.world)
-    inner = [s for s, _ in reversed(objective.moving[:-1])]
-    for symbol in [*inner, *objective.leaves]:
+    for symbol in objective.backwards:
         why, about = reason_for(objective, symbol)
         raw = objective.received.get(symbol)
         value = objective.gradients[symbol]
@@ -209,7 +214,7 @@ def chain_of(objective: Objective, raw: Any, value: Any) -> list[Any]:
     raw = by_names(pushed(raw), objective.callable)
     inserted = objective.inserted(raw, objective.gradients)
     sides = []
-    if not _has_ones(raw) and (is_array(raw) or raw != inserted) and (raw != inserted or isinstance(raw, Add | MatAdd)):
+    if not _has_ones(raw) and (raw != inserted or isinstance(raw, Add | MatAdd)):
         sides.append(raw)
     if raw != inserted and isinstance(raw, Map) and not _has_ones(inserted):
         sides.append(inserted)

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sympy import Add, Expr, Function, Integer, Mul, Piecewise, Pow, Symbol, count_ops, factor, fraction, log, simplify
+from sympy import Add, Expr, Function, Integer, Mul, Pow, Symbol, fraction, log
 
-from derive.algebra.nodes import Factors, Partial, Quotient, Terms, is_array, plain
+from derive.algebra.nodes import Factors, Partial, Quotient, Terms, is_array
 from derive.algebra.scalars import scalar_derivative
+from derive.algebra.shortest import shortest
 from derive.derivation import Answer, Claim, Derivation, IsGradient, Rule, Section, Work, rule
+from derive.topics.objective import Objective, definition_section
 from derive.worlds import Formulas
 
-START = rule("the function", "the function to differentiate")
 SUM = rule("sum rule", "sum rule")
 PRODUCT = rule("product rule of two", "product rule")
 QUOTIENT = rule("quotient rule of two", "quotient rule")
@@ -23,40 +24,24 @@ KNOWN = rule("known derivatives", "a derivative that is known")
 SEVERAL = rule("several rules", "{0}, each where it applies")
 SIMPLIFY = rule("simplify", "simplify")
 
-SMALL = 120  # operations up to which the result is simplified
 
-
-def is_scalar_problem(given: Any, of: Any, wrt: Any) -> bool:
-    """Whether no array occurs in the function (its definitions unfolded)."""
-    expr = unfolded(given, of)
-    return (
-        not any(map(is_array, wrt))
-        and not any(hasattr(s, "shape") for s in expr.free_symbols)
-        and not _has_arrays(expr)
-    )
+def is_scalar_problem(objective: Objective) -> bool:
+    """Whether the function is one formula of scalars in what is asked for: nothing lies in between, and no array occurs."""
+    parts = [objective.expr, *objective.leaves]
+    return len(objective.moving) <= 1 and not any(map(_has_arrays, parts))
 
 
 def _has_arrays(expr: Any) -> bool:
     return is_array(expr) or any(_has_arrays(arg) for arg in expr.args)
 
 
-def unfolded(given: Any, of: Any) -> Any:
-    """The function in the declared symbols."""
-    for symbol, expr in reversed(list(given.define)):
-        of = of.xreplace({symbol: expr})
-    return of
-
-
-def scalar_derivation(given: Any, of: Any, wrt: Any) -> Derivation:
-    """A section a variable."""
-    function = unfolded(given, of)
-    name = of if isinstance(of, Symbol) else Symbol(next(c for c in "fgh" if c not in given.symbols), real=True)
-    world = Formulas((*[d for d in given.define if d[0] != name], (name, function)), tuple(given.domains))
-    sections, answers = [], []
-    for symbol in wrt:
-        section, value = variable_section(name, function, symbol, world)
+def scalar_derivation(objective: Objective) -> Derivation:
+    """A section a variable; what the variable does not move keeps its name."""
+    sections, answers = [definition_section(objective)], []
+    for symbol in objective.leaves:
+        section, value = variable_section(objective, symbol)
         sections.append(section)
-        answers.append(Answer(symbol.name, value, derivative_claim(world, name, symbol)))
+        answers.append(Answer(symbol.name, value, derivative_claim(objective.world, objective.symbol, symbol)))
     return Derivation("The derivative", tuple(sections), tuple(answers))
 
 
@@ -78,10 +63,10 @@ def cleaned(expr: Any) -> Any:
     return times(*inner) if isinstance(expr, Factors) else expr.func(*inner)
 
 
-def variable_section(name: Any, function: Any, symbol: Symbol, world: Formulas) -> tuple[Section, Any]:
+def variable_section(objective: Objective, symbol: Symbol) -> tuple[Section, Any]:
     """The derivative in one variable, one layer of rules a line."""
-    work = Work(f"Derivative in {symbol}", world)
-    work.equal(name, function, why=START)
+    name, function = objective.symbol, objective.expr
+    work = Work(f"Derivative in {symbol}", objective.world)
     current, first = one_rule(function, symbol)
     work.gradient(name, symbol, current, why=first)
     for _ in range(12):
@@ -102,15 +87,6 @@ def variable_section(name: Any, function: Any, symbol: Symbol, world: Formulas) 
     elif work.steps:
         work.steps[-1] = replace(work.steps[-1], is_result=True)
     return work.section(), value
-
-
-def shortest(expr: Any) -> Any:
-    """The shortest of a few forms of the expression."""
-    value = plain(expr)
-    forms = [value]
-    if count_ops(value) < SMALL:
-        forms += [simplify(value), factor(value)] if not value.has(Piecewise) else []
-    return min(forms, key=lambda e: (count_ops(e), len(str(e))))
 
 
 def one_rule(expr: Any, x: Symbol) -> tuple[Any, Rule]:

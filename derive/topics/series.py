@@ -12,13 +12,14 @@ from sympy.calculus.util import minimum
 from sympy.sets.sets import Set
 
 from derive.algebra.functions import TableFunction
-from derive.algebra.nodes import Partial, is_array
+from derive.algebra.nodes import Partial
 from derive.algebra.scalars import scalar_derivative
+from derive.algebra.shortest import shortest
 from derive.derivation import Answer, Claim, Derivation, Equal, Holds, IsLimit, Section, Work, rule
 from derive.errors import GivenError, NotDerivable
 from derive.problem.types import Exact, Formula, Size, SymbolNames
+from derive.topics.one_variable import OneVariable, function_of, moved_by
 from derive.topics.registry import questions
-from derive.topics.scalar_rules import shortest, unfolded
 from derive.worlds import Formulas
 
 DERIVATIVE = rule("derivative of an order", "differentiate")
@@ -29,14 +30,6 @@ SECOND = rule("second derivative of a function", "the second derivative")
 CONVEX = rule("convex", "the second derivative is nowhere negative, so the function is convex")
 CONCAVE = rule("concave", "the second derivative is nowhere positive, so the function is concave")
 NEITHER = rule("neither convex nor concave", "the second derivative has both signs: at {0}, so the function is neither")
-
-
-def function_of(given: Any, of: Any, wrt: tuple[Any, ...]) -> tuple[Expr, Symbol]:
-    """The function in the declared symbols, and its variable; raises GivenError where that is no scalar function."""
-    expr = unfolded(given, of)
-    if is_array(expr) or len(wrt) != 1 or is_array(wrt[0]) or any(hasattr(s, "shape") for s in expr.free_symbols):
-        raise GivenError("a function of one scalar variable is needed here")
-    return expr, wrt[0]
 
 
 @questions("taylor")
@@ -50,42 +43,41 @@ class Taylor:
     order: Size = 2
 
     def derive(self, given: Any) -> Derivation:
-        expr, x = function_of(given, self.of, self.wrt)
+        function = function_of(given, self.of, self.wrt)
         if self.order > 8:
             raise GivenError("the order goes up to 8")
-        point = S(self.at)
-        world = Formulas((), tuple(given.domains))
-        there = Formulas(((x, point),), tuple(given.domains))
-        work = Work("Derivatives", world)
-        values, terms = Work(f"At {x} = {point}", there), []
-        current = expr
+        of, x, point = function.of, function.x, S(self.at)
+        work, values, terms = Work("Derivatives", function.world), Work(f"At {x} = {point}", function.at(point)), []
+        current = function.expr
         for k in range(self.order + 1):
             if k:
                 following = shortest(scalar_derivative(current, x))
-                work.equal(Partial(expr, *[x] * k), following, why=DERIVATIVE)
+                work.equal(Partial(of, *[x] * k), following, why=DERIVATIVE)
                 current = following
             value = shortest(current.xreplace({x: point}))
-            if k:
-                values.equal(Partial(expr, *[x] * k), value, why=AT_POINT, about=(point,))
-            else:
-                values.equal(expr, value, why=AT_POINT, about=(point,))
+            values.equal(Partial(of, *[x] * k) if k else of, value, why=AT_POINT, about=(point,))
             terms.append(value / factorial(k) * (x - point) ** k)
         polynomial = Add(*terms)
-        symbol, section = polynomial_section(expr, x, point, self.order, polynomial, given)
+        symbol, section = polynomial_section(function, point, self.order, polynomial)
         answer = Answer("taylor", polynomial, lambda v: Equal(section.steps[0].claim.world, (symbol, v)), is_main=True)
-        return Derivation("Taylor polynomial", (work.section(), values.section(), section), (answer,))
+        sections = (*function.sections(), work.section(), values.section(), section)
+        return Derivation("Taylor polynomial", sections, (answer,))
 
 
-def polynomial_section(
-    expr: Expr, x: Symbol, point: Any, order: int, polynomial: Expr, given: Any
-) -> tuple[Symbol, Section]:
-    """The polynomial, in a world where it is made of the derivatives that torch finds at the point."""
-    symbol, centre = Symbol(f"T_{order}", real=True), Symbol("x_0", real=True)
-    at = expr.xreplace({x: centre})
-    meaning = Add(
-        *[(Partial(at, *[centre] * k) if k else at) / factorial(k) * (x - centre) ** k for k in range(order + 1)]
-    )
-    world = Formulas(((centre, point), (symbol, meaning)), ((x, "real"), *given.domains))
+def polynomial_section(function: OneVariable, point: Any, order: int, polynomial: Expr) -> tuple[Symbol, Section]:
+    """The polynomial, in a world where it is made of the derivatives that torch finds at the point: all that the variable
+    moves stands there a second time, around the point."""
+    x, symbol, centre = function.x, Symbol(f"T_{order}", real=True), Symbol("x_0", real=True)
+    there: dict[Any, Any] = {x: centre}
+    copies = []
+    for name, meaning in moved_by(function.used, x):
+        copies.append((Symbol(f"{name}_at_{centre}", real=True), meaning.xreplace(there)))
+        there[name] = copies[-1][0]
+    at = function.of.xreplace(there)
+    powers = [(Partial(at, *[centre] * k) if k else at) / factorial(k) * (x - centre) ** k for k in range(order + 1)]
+    held = tuple((s, e) for s, e in function.used if s != x and s not in there)
+    definitions = (*held, (centre, point), *copies, (symbol, Add(*powers)))
+    world = Formulas(definitions, ((x, "real"), *function.given.domains))
     work = Work("The polynomial", world)
     work.equal(symbol, polynomial, why=POLYNOMIAL, result=True)
     return symbol, work.section()
@@ -101,16 +93,17 @@ class Limit:
     to: Any = "infinity"
 
     def derive(self, given: Any) -> Derivation:
-        expr, x = function_of(given, self.of, self.wrt)
-        target = _target(str(self.to))
-        found = sympy_limit(by_definition(expr), x, target, "+" if target == oo else "-" if target == -oo else "+-")
+        function = function_of(given, self.of, self.wrt)
+        x, target = function.x, _target(str(self.to))
+        found = sympy_limit(
+            by_definition(function.expr), x, target, "+" if target == oo else "-" if target == -oo else "+-"
+        )
         if not found.is_finite:
             raise NotDerivable(f"the limit is {found}, no finite number that could be checked")
-        world = Formulas((), tuple(given.domains))
-        work = Work("Limit", world)
-        work.claim(IsLimit(world, expr, x, target, found), LIMIT, (), True)
-        answer = Answer("limit", found, limit_claim(world, expr, x, target), is_main=True)
-        return Derivation("The limit", (work.section(),), (answer,))
+        work = Work("Limit", function.world)
+        work.claim(IsLimit(function.world, function.of, x, target, found), LIMIT, (), True)
+        answer = Answer("limit", found, limit_claim(function.world, function.of, x, target), is_main=True)
+        return Derivation("The limit", (*function.sections(), work.section()), (answer,))
 
 
 def limit_claim(world: Formulas, expr: Expr, x: Symbol, target: Any) -> Callable[[Any], Claim]:
@@ -149,26 +142,26 @@ class Convex:
     wrt: SymbolNames
 
     def derive(self, given: Any) -> Derivation:
-        expr, x = function_of(given, self.of, self.wrt)
-        world = Formulas((), tuple(given.domains))
+        function = function_of(given, self.of, self.wrt)
+        expr, x, world = function.expr, function.x, function.world
         second = shortest(scalar_derivative(shortest(scalar_derivative(expr, x)), x))
         second = min((second, factor(expand(second))), key=lambda e: len(str(e)))
         work = Work("Second derivative", world)
-        work.equal(Partial(expr, x, x), second, why=SECOND)
+        work.equal(Partial(function.of, x, x), second, why=SECOND)
         sign = sign_of(second, x)
         if sign is None:
             raise NotDerivable("the sign of the second derivative")
         if isinstance(sign, tuple):
             for point, relation in zip(sign, (Ge, Le), strict=True):
-                there = Formulas(((x, point),), tuple(given.domains))
+                there = function.at(point)
                 work.claim(
                     Holds(there, relation(second, 0, evaluate=False)), NEITHER, (f"{x} = {point}",), relation is Le
                 )
         else:
             relation, why = (Ge, CONVEX) if sign >= 0 else (Le, CONCAVE)
             work.claim(Holds(world, relation(second, 0, evaluate=False)), why, (), True)
-        answer = Answer("second", second, lambda v: Equal(world, (Partial(expr, x, x), v)), is_main=True)
-        return Derivation("Convexity", (work.section(),), (answer,))
+        answer = Answer("second", second, lambda v: Equal(world, (Partial(function.of, x, x), v)), is_main=True)
+        return Derivation("Convexity", (*function.sections(), work.section()), (answer,))
 
 
 def sign_of(second: Expr, x: Symbol) -> Any:
