@@ -13,10 +13,24 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from derive.errors import escaped
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 HELD, FAILED, WRONG_INPUT, INTERRUPTED, ENDED = 0, 1, 2, 130, 143
 
+_debug = False
+
+
+def _tell_traces(wanted: bool) -> bool:
+    global _debug
+    _debug = wanted
+    return wanted
+
+
+Debug = Annotated[
+    bool, typer.Option("--debug", callback=_tell_traces, help="where derive itself is at fault, tell the calls too")
+]
 Paths = Annotated[
     list[Path] | None, typer.Argument(help="problem files or folders; ./problems when left out", show_default=False)
 ]
@@ -27,7 +41,7 @@ File = Annotated[Path, typer.Argument(help="a problem file")]
 
 def main() -> None:
     """The entry point: errors become messages and exit codes."""
-    from derive.errors import DeriveError
+    from derive.errors import DeriveError, InputError, fault_of_derive
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a sign that the terminal lacks stops nothing
@@ -38,16 +52,22 @@ def main() -> None:
         if code == INTERRUPTED:  # so typer tells of Ctrl-C
             raise KeyboardInterrupt
         sys.exit(code)
+    except InputError as error:
+        _stop("\n".join(map(_told, error.faults)), WRONG_INPUT)
     except DeriveError as error:
-        _stop(str(error), WRONG_INPUT)
+        _stop(escaped(str(error)), WRONG_INPUT)
     except (KeyboardInterrupt, typer.Abort):
         _stop("interrupted; files that were not finished are as they were", INTERRUPTED)
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own: an unknown option, a missing argument
-            _stop(error.format_message(), WRONG_INPUT)
+            _stop(escaped(error.format_message()), WRONG_INPUT)
         if isinstance(error, OSError):
-            _stop(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), WRONG_INPUT)
-        raise
+            _stop(escaped(f"{error.filename or ''}: {error.strerror or error}".lstrip(": ")), WRONG_INPUT)
+        _stop(_told(fault_of_derive(error, "derive")), FAILED)
+
+
+def _told(fault: Any) -> str:
+    return f"{fault}\n{fault.trace}" if _debug and fault.trace else str(fault)
 
 
 def _stop(message: str, code: int) -> None:
@@ -69,6 +89,7 @@ def build(
     engine: Annotated[str, typer.Option(help="tinytex (comes with derive), pdflatex, latexmk or tectonic")] = "tinytex",
     templates: Annotated[Path | None, typer.Option(help="a folder with templates of your own")] = None,
     seed: Seed = 0,
+    debug: Debug = False,
 ) -> None:
     """One PDF (and its .tex) a sheet, and out/manifest.json."""
     from derive.session import build_sheets
@@ -91,6 +112,7 @@ def run(
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="run also what has results already")] = False,
     dask: Annotated[str, typer.Option(metavar="ADDRESS", help="a Dask cluster's scheduler, which gets the runs")] = "",
+    debug: Debug = False,
 ) -> None:
     """Run the coding tasks: programs in plain PyTorch, their results kept for 'derive build'."""
     from derive.session import TaskRuns, run_tasks
@@ -107,7 +129,7 @@ def run(
 
 
 @app.command()
-def check(paths: Paths = None, jobs: Jobs = 0, seed: Seed = 0) -> None:
+def check(paths: Paths = None, jobs: Jobs = 0, seed: Seed = 0, debug: Debug = False) -> None:
     """Verify every claim, without making a document."""
     from derive.session import check_sheets
 
@@ -121,6 +143,7 @@ def show(
     file: File,
     format: Annotated[str, typer.Option("--format", "-f", help="text, json or latex")] = "text",
     seed: Seed = 0,
+    debug: Debug = False,
 ) -> None:
     """A worked problem on the terminal."""
     from derive.session import shown
@@ -212,15 +235,20 @@ class Progress:
 
     def say(self, line: str) -> None:
         if self.bar is not None:
-            self.bar.console.print(line, markup=False, highlight=False)
+            self.bar.console.print(escaped(line), markup=False, highlight=False)
         else:
-            print(line, flush=True)
+            print(escaped(line), flush=True)
 
     def complain(self, line: str) -> None:
         if self.bar is not None:
-            self.bar.console.print(line, markup=False, highlight=False, style="red")
+            self.bar.console.print(escaped(line), markup=False, highlight=False, style="red")
         else:
-            print(line, file=sys.stderr, flush=True)
+            print(escaped(line), file=sys.stderr, flush=True)
+
+    def trace(self, lines: str) -> None:
+        """Where in derive a fault lies, for those who mend it."""
+        if _debug:
+            self.complain(lines)
 
 
 class TaskBars(Progress):

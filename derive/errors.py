@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import traceback
+import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+LONGEST = 1_200  # characters of a message
+HOME = os.path.dirname(__file__)
+FRAMES = 8  # of derive's own calls, told of a fault of derive
 
 
 class DeriveError(Exception):
@@ -18,10 +25,11 @@ class Fault:
     line: int
     column: int
     message: str
+    trace: str = field(default="", compare=False, repr=False)  # of a fault of derive itself: the calls that led to it
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
-        return f"{place}: {self.message}"
+        return escaped(f"{place}: {cut(self.message)}")
 
 
 class InputError(DeriveError):
@@ -35,6 +43,38 @@ class InputError(DeriveError):
         return (InputError, (self.faults,))
 
 
+def escaped(text: str) -> str:
+    """The text with what would steer a terminal (ESC, BEL, marks of direction, halves of characters) as escapes."""
+    return "".join(
+        sign.encode("unicode_escape").decode()
+        if unicodedata.category(sign) in ("Cc", "Cf", "Cs") and sign != "\n"
+        else sign
+        for sign in text
+    )
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """The text, its middle left out where it is longer than that."""
+    if len(text) <= longest:
+        return text
+    left = longest // 2
+    return f"{text[:left]} ... ({len(text) - 2 * left:,} characters) ... {text[-left:]}"
+
+
+def fault_of_derive(error: BaseException, path: str, line: int = 0, column: int = 0) -> Fault:
+    """What derive itself did wrong at a place of a file that may be right, with the calls of derive that led there."""
+    if isinstance(error, MemoryError):
+        return Fault(path, line, column, "this takes more memory than there is for one problem")
+    words = cut(" ".join(str(error).split()), 200)
+    name = type(error).__name__
+    message = (
+        f"this is a fault of derive, not of your file ({name}{': ' * bool(words)}{words}); --debug shows where it lies"
+    )
+    calls = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(HOME)][-FRAMES:]
+    trace = "".join(f"    {call.filename}:{call.lineno} in {call.name}: {call.line}\n" for call in calls)
+    return Fault(path, line, column, message, trace + f"    {name}: {words}")
+
+
 class FormulaError(DeriveError):
     """A formula that cannot be read: `offset` is the 0-based character in the text, `length` how far the fault goes."""
 
@@ -43,7 +83,11 @@ class FormulaError(DeriveError):
         self.message, self.offset, self.length = message, offset, length
 
     def __reduce__(self):
-        return (FormulaError, (self.message, self.offset, self.length))
+        return (type(self), (self.message, self.offset, self.length))
+
+
+class UnknownName(FormulaError):
+    """A formula that speaks of a name which nothing has given a meaning."""
 
 
 class ShapeError(DeriveError):
@@ -75,8 +119,12 @@ def one_of(names: Iterable[str]) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """'; did you mean 'sigmoid'?' for the nearest known word, or nothing when none is near."""
-    from rapidfuzz import fuzz, process
+    """'; did you mean 'sigmoid'?' for the nearest known word, or nothing when none is near: a slip of the hand is a letter
+    in every three (a pair that changed places is one slip), and leaves some letters as they are."""
+    from rapidfuzz.distance import DamerauLevenshtein
 
-    best = process.extractOne(str(word), list(known), scorer=fuzz.ratio, score_cutoff=60)
-    return f"; did you mean '{best[0]}'?" if best else ""
+    typed = str(word)[:100]
+    slips = {name: DamerauLevenshtein.distance(typed.lower(), name.lower()) for name in map(str, known)}
+    best = min(slips, key=lambda name: (slips[name], name), default="")
+    allowed = min(max(1, len(typed) // 3), len(typed) - (typed.lower() != best.lower()))
+    return f"; did you mean '{best}'?" if best and typed != best and slips[best] <= allowed else ""

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from derive.derivation import Answer, Derivation, Refuted, Solution, Step, answers_by_name, rule
-from derive.errors import DeriveError, Fault, GivenError, InputError, NotDerivable, did_you_mean, one_of
+from derive.errors import (
+    DeriveError,
+    Fault,
+    GivenError,
+    InputError,
+    NotDerivable,
+    did_you_mean,
+    fault_of_derive,
+    one_of,
+)
 from derive.problem.model import Expectation, Problem, Sheet
 from derive.problem.read import Vocabulary, find
 from derive.report import Report, Verdict
@@ -48,17 +58,34 @@ def solve(problem: Problem) -> Solution:
     derivations: list[Derivation] = []
     for k, question in enumerate(problem.ask):
         try:
-            derivations.append(question.derive(problem.given))
-        except GivenError as error:
-            faults.append(problem.fault(error if error.path else GivenError(error.message, ("ask", k))))
-        except NotDerivable as error:
-            faults.append(problem.fault(GivenError(f"this cannot be derived: {error}", ("ask", k))))
+            with told_at(problem, ("ask", k)):
+                derivations.append(question.derive(problem.given))
+        except InputError as error:
+            faults += error.faults
     if faults:
         raise InputError(faults)
     derivations = _without_repetition(derivations)
-    disputes = _disputes(problem, derivations)
-    key = _key(problem, derivations)
+    with told_at(problem, ("disputed",)):
+        disputes = _disputes(problem, derivations)
+    with told_at(problem, ("expect",)):
+        key = _key(problem, derivations)
     return Solution(problem, tuple(derivations), (*disputes, *key))
+
+
+@contextmanager
+def told_at(problem: Problem, path: tuple[str | int, ...]) -> Iterator[None]:
+    """What goes wrong inside becomes an InputError with the place in the problem's file; what is wrong with derive itself
+    is called so."""
+    try:
+        yield
+    except InputError:
+        raise
+    except GivenError as error:
+        raise InputError([problem.fault(error if error.path else GivenError(error.message, path))]) from None
+    except NotDerivable as error:
+        raise InputError([problem.fault(GivenError(f"this cannot be derived: {error}", path))]) from None
+    except Exception as error:
+        raise InputError([fault_of_derive(error, problem.path, *problem.place(path))]) from error
 
 
 def _without_repetition(derivations: list[Derivation]) -> list[Derivation]:
@@ -138,12 +165,12 @@ def verify(solution: Solution, seed: int = 0) -> Report:
 
     torch.set_num_threads(1)  # the tensors are tiny
     unfit = unfit_reasons(solution)
-
-    def verdict(number: str, step: Step) -> Verdict:
-        found = judge(step.claim, seed)
-        return with_reason(found, unfit.get(number, "")) if found.passed else found
-
-    return Report({number: verdict(number, step) for number, step in solution.steps()})
+    verdicts = {}
+    for number, step in solution.steps():
+        with told_at(solution.problem, place_of(number)):
+            found = judge(step.claim, seed)
+            verdicts[number] = with_reason(found, unfit.get(number, "")) if found.passed else found
+    return Report(verdicts)
 
 
 def with_reason(verdict: Verdict, unfit: str) -> Verdict:
@@ -151,16 +178,20 @@ def with_reason(verdict: Verdict, unfit: str) -> Verdict:
     return replace(verdict, passed=False, method="its reason judged", detail=unfit) if unfit else verdict
 
 
+def place_of(step: str) -> tuple[str | int, ...]:
+    """Where in a problem file the question stands that a step answers: '2.1.3' is of the second."""
+    first = step.split(".")[0]
+    return ("ask", int(first) - 1) if first.isdigit() else (first,)
+
+
 def work_out(problem: Problem, seed: int = 0) -> Result | tuple[Fault, ...]:
     """A problem solved and judged, or what is wrong with it."""
     try:
-        solution = solve(problem)
-        return Result(problem, solution, verify(solution, seed))
+        with told_at(problem, ()):
+            solution = solve(problem)
+            return Result(problem, solution, verify(solution, seed))
     except InputError as error:
         return error.faults
-    except Exception as error:  # one problem on which derive itself fails does not stop the others
-        words = f"derive itself failed on this problem: {type(error).__name__}: {error}"
-        return (Fault(problem.path, 0, 0, words),)
 
 
 def render(sheet: Sheet, results: Iterable[Result], problems_only: bool = False, templates: Path | None = None) -> str:

@@ -44,26 +44,47 @@ class ProblemFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         from derive.errors import InputError
+        from derive.pipeline import place_of
 
         try:
             solution = solution_of(self.path)
-        except InputError as error:
-            raise self.CollectError(str(error)) from None
+        except InputError as error:  # the other files are collected and tested all the same
+            for fault in error.faults:
+                yield FaultItem.from_parent(self, name=f"{fault.line}:{fault.column}", fault=fault)
+            return
         from derive.checks.reasons import unfit_reasons
 
-        unfit = unfit_reasons(solution)
+        problem, unfit = solution.problem, unfit_reasons(solution)
         for number, step in solution.steps():
-            yield ClaimItem.from_parent(self, name=number, step=step, unfit=unfit.get(number, ""))
-        if solution.problem.task:
-            yield ProgramItem.from_parent(self, name="task", problem=solution.problem)
+            place = problem.place(place_of(number))
+            yield ClaimItem.from_parent(self, name=number, step=step, unfit=unfit.get(number, ""), place=place)
+        if problem.task:
+            yield ProgramItem.from_parent(self, name="task", problem=problem)
+
+
+class FaultItem(pytest.Item):
+    """What is wrong with a file: a test that fails."""
+
+    def __init__(self, *, fault: Any, **more: Any):
+        super().__init__(**more)
+        self.fault = fault
+
+    def runtest(self) -> None:
+        raise ClaimFailed(str(self.fault))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        return f"{excinfo.value}\n{self.fault.trace}".rstrip()
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, None, f"{self.path.name} {self.name}"
 
 
 class ClaimItem(pytest.Item):
     """One claim, and its reason."""
 
-    def __init__(self, *, step: Any, unfit: str, **more: Any):
+    def __init__(self, *, step: Any, unfit: str, place: tuple[int, int], **more: Any):
         super().__init__(**more)
-        self.step, self.unfit = step, unfit
+        self.step, self.unfit, self.place = step, unfit, place
 
     def runtest(self) -> None:
         import torch
@@ -82,7 +103,10 @@ class ClaimItem(pytest.Item):
 
         if isinstance(excinfo.value, ClaimFailed):
             return f"{self.path}: step {self.name}: {claim_text(self.step.claim)} does not hold: {excinfo.value}"
-        return super().repr_failure(excinfo)
+        from derive.errors import fault_of_derive
+
+        fault = fault_of_derive(excinfo.value, str(self.path), *self.place)
+        return f"{fault}\n{fault.trace}"
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, None, f"{self.path.name} {self.name}"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from derive.document.engine import TexError
-from derive.errors import DeriveError, Fault, GivenError, InputError
-from derive.pipeline import Result, pictures, publish, read, render, work_out
+from derive.errors import DeriveError, Fault, InputError, escaped, fault_of_derive
+from derive.pipeline import Result, pictures, publish, read, render, told_at, work_out
 from derive.problem.model import Sheet
 from derive.workers import work_out_all
 
@@ -24,6 +24,7 @@ class Progress(Protocol):
     def advance(self, what: str) -> None: ...
     def say(self, line: str) -> None: ...
     def complain(self, line: str) -> None: ...
+    def trace(self, lines: str) -> None: ...
 
 
 class TaskProgress(Progress, Protocol):
@@ -44,6 +45,11 @@ class Outcome:
     faults: list[Fault] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
+    def tell(self, fault: Fault, progress: Progress) -> None:
+        """A fault is kept, and told at once."""
+        self.faults.append(fault)
+        tell(fault, progress)
+
     @property
     def summary(self) -> str:
         def count(n: int, word: str) -> str:
@@ -54,6 +60,13 @@ class Outcome:
         if self.faults or self.broken:
             parts.append(count(len(self.faults) + len(self.broken), "error"))
         return ", ".join(parts)
+
+
+def tell(fault: Fault, progress: Progress) -> None:
+    """A fault in its own line; where derive itself is at fault, also where."""
+    progress.complain(str(fault))
+    if fault.trace:
+        progress.trace(fault.trace)
 
 
 def build_sheets(
@@ -130,9 +143,8 @@ def run_tasks(paths: list[Path], out: Path, progress: TaskProgress, how: TaskRun
     with dask_cluster(how.dask) if how.dask else nullcontext() as cluster:
         for sheet in sheets:
             outcome.sheets += 1
-            outcome.faults += sheet.faults
             for fault in sheet.faults:
-                progress.complain(str(fault))
+                outcome.tell(fault, progress)
             for problem in [p for p in sheet.problems if p.task]:
                 outcome.problems += 1
                 _run_task(sheet, problem, out, progress, how, cluster, outcome)
@@ -146,10 +158,11 @@ def _run_task(
     from derive.tasks.runner import plan, run_all
 
     try:
-        planned = plan(problem, how.data, how.quick, progress)
-    except GivenError as error:
-        outcome.faults.append(problem.fault(error))
-        progress.complain(str(outcome.faults[-1]))
+        with told_at(problem, ("task",)):
+            planned = plan(problem, how.data, how.quick, progress)
+    except InputError as error:
+        for fault in error.faults:
+            outcome.tell(fault, progress)
         return
     progress.say(f"{sheet.id}/{problem.id}: {problem.title}, {len(planned)} run{'s' * (len(planned) > 1)}")
     finished = run_all(planned, out, progress, how.device, how.jobs, how.again, how.notebooks, cluster)
@@ -199,7 +212,7 @@ def _unprintable(sheet: Sheet, result: Result) -> str:
         render(sheet, [result])
         problem_data(result)
     except Exception as error:
-        return f"{result.problem.path}: derive itself failed on this problem: {type(error).__name__}: {error}"
+        return str(fault_of_derive(error, result.problem.path))
     return ""
 
 
@@ -228,21 +241,20 @@ def _gather(
         results: list[Result] = []
         faults = list(sheet.faults)
         for fault in sheet.faults:
-            progress.complain(str(fault))
+            outcome.tell(fault, progress)
         for problem in sheet.problems:
             result = fitting(problem, next(worked))
             progress.advance(f"{sheet.id}/{problem.id}")
             if isinstance(result, tuple):
                 faults += result
                 for fault in result:
-                    progress.complain(str(fault))
+                    outcome.tell(fault, progress)
                 continue
             results.append(result)
             outcome.claims += sum(verdict.is_claim for verdict in result.report.verdicts.values())
             outcome.failures += failures(result)
         outcome.sheets += 1
         outcome.problems += len(results)
-        outcome.faults += faults
         finish(sheet, results, faults)
 
 
@@ -253,25 +265,32 @@ def fitting(problem: Any, result: Any) -> Any:
     from derive.tasks.runner import programs
 
     try:
-        for number, run in enumerate(problem.task.runs):
-            programs(problem, number, run.data["name"])
-    except GivenError as error:
-        return (problem.fault(error),)
+        with told_at(problem, ("task",)):
+            for number, run in enumerate(problem.task.runs):
+                programs(problem, number, run.data["name"])
+    except InputError as error:
+        return error.faults
     return result
 
 
 def failures(result: Result) -> list[str]:
     """A line for each claim that did not hold: where, what, and both values."""
-    from derive.manifest import claim_text
-
     lines = []
     for number, step in result.solution.steps():
         verdict = result.report.verdicts[number]
         if not verdict.passed:
-            lines.append(
-                f"{result.problem.path}: step {number}: {claim_text(step.claim)} does not hold: {verdict.detail}"
-            )
+            words = f"{_claim(step.claim)} does not hold: {verdict.detail}"
+            lines.append(str(Fault(result.problem.path, 0, 0, f"step {number}: {words}")))
     return lines
+
+
+def _claim(claim: Any) -> str:
+    from derive.manifest import claim_text
+
+    try:
+        return claim_text(claim)
+    except Exception as error:
+        return f"a claim that cannot be printed ({type(error).__name__})"
 
 
 def shown(file: Path, form: str, seed: int) -> tuple[str, bool]:
@@ -289,12 +308,13 @@ def shown(file: Path, form: str, seed: int) -> tuple[str, bool]:
     if problem.task:
         result = replace(result, task=task_report(problem, Path("out")))
     sheet = Sheet(problem.id, problem.title, file, (problem,))
-    if form == "json":
-        words = json.dumps(problem_data(result), indent=2, ensure_ascii=False) + "\n"
-    elif form == "latex":
-        words = render(sheet, [result]) + "\n"
-    else:
-        words = problem_text(compose(sheet, [result]).problems[0])
+    with told_at(problem, ()):
+        if form == "json":
+            words = json.dumps(problem_data(result), indent=2, ensure_ascii=False) + "\n"
+        elif form == "latex":
+            words = render(sheet, [result]) + "\n"
+        else:
+            words = escaped(problem_text(compose(sheet, [result]).problems[0]))
     return words, result.report.passed
 
 

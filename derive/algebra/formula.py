@@ -7,7 +7,9 @@ Scalars and arrays mix as in NumPy: `w1 * x + w0` with x a vector works entry by
 from __future__ import annotations
 
 import ast
+import keyword
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,7 +19,7 @@ from derive.algebra import formula_words as words
 from derive.algebra.arrays import Column
 from derive.algebra.formula_words import FUNCTIONS, REDUCTIONS, Axis, Value
 from derive.algebra.nodes import is_array, matmul
-from derive.errors import FormulaError, ShapeError, did_you_mean, one_of
+from derive.errors import FormulaError, ShapeError, UnknownName, did_you_mean, one_of
 
 LONGEST, DEEPEST = 2_000, 60  # characters; brackets within brackets
 MOST_PARTS, DEEPEST_PARTS = 600, 120  # names, numbers and operations; operations within operations
@@ -64,6 +66,7 @@ def _parsed(text: str, symbols: Mapping[str, Any], use: Callable[[Any, Any], Any
     try:
         tree = ast.parse(source, mode="eval").body
     except SyntaxError as fault:
+        _refuse_keywords(source, shift)
         place = min(shift + max((fault.offset or 1) - 1, 0), max(len(text) - 1, 0))
         raise FormulaError(_syntax(source, fault), place) from None
     except (ValueError, MemoryError, RecursionError):
@@ -72,9 +75,26 @@ def _parsed(text: str, symbols: Mapping[str, Any], use: Callable[[Any, Any], Any
         _refuse_size(tree)
         return use(_Reader(source, symbols), tree)
     except FormulaError as fault:
-        raise FormulaError(fault.message, fault.offset + shift, fault.length) from None
+        raise type(fault)(fault.message, fault.offset + shift, fault.length) from None
     except RecursionError:
         raise FormulaError("the formula is nested too deeply") from None
+
+
+VALUES = ("None", "True", "False")  # words of Python that formulas may hold
+NAMES_INSTEAD = {"lambda": "lam"}
+
+
+def of_python(word: str) -> str:
+    """What to say of a name that Python keeps for itself; nothing where it does not."""
+    if not keyword.iskeyword(word):
+        return ""
+    return f"'{word}' is a word of Python and cannot name a quantity; write {NAMES_INSTEAD.get(word, f'{word}1')}"
+
+
+def _refuse_keywords(source: str, shift: int) -> None:
+    for found in re.finditer(r"[A-Za-z_]\w*", source):
+        if found.group() not in VALUES and (message := of_python(found.group())):
+            raise FormulaError(message, shift + found.start(), len(found.group()))
 
 
 def _refuse_size(tree: ast.AST) -> None:
@@ -153,10 +173,10 @@ class _Reader:
             raise self.fault(node, "this is not a real number of a size that can be computed with")
         return value
 
-    def fault(self, node: Any, message: str) -> FormulaError:
+    def fault(self, node: Any, message: str, kind: type[FormulaError] = FormulaError) -> FormulaError:
         start = len(self.source.encode()[: node.col_offset].decode(errors="ignore"))
         end = len(self.source.encode()[: node.end_col_offset].decode(errors="ignore"))
-        return FormulaError(message, start, max(end - start, 1))
+        return kind(message, start, max(end - start, 1))
 
     def constant(self, node: ast.Constant) -> Value:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
@@ -178,7 +198,7 @@ class _Reader:
         if node.id in FUNCTIONS:
             raise self.fault(node, f"'{node.id}' is a function; write {node.id}(...)")
         known = [str(k) for k in self.symbols]
-        raise self.fault(node, f"unknown name '{node.id}'{did_you_mean(node.id, known)} {one_of(known)}")
+        raise self.fault(node, f"unknown name '{node.id}'{did_you_mean(node.id, known)} {one_of(known)}", UnknownName)
 
     def attribute(self, node: ast.Attribute) -> Value:
         if node.attr != "T":
@@ -283,16 +303,16 @@ class _Reader:
 
     def axis(self, node: ast.Call) -> Axis:
         settings: dict[str, Any] = {}
-        for keyword in node.keywords:
-            number = keyword.value
+        for setting in node.keywords:
+            number = setting.value
             if isinstance(number, ast.UnaryOp) and isinstance(number.op, ast.USub):
                 number = number.operand
-            if keyword.arg not in ("axis", "keepdims") or not isinstance(number, ast.Constant):
+            if setting.arg not in ("axis", "keepdims") or not isinstance(number, ast.Constant):
                 raise self.fault(node, "the keywords here are axis=0, axis=1 and keepdims=True")
-            allowed = (bool,) if keyword.arg == "keepdims" else (int, type(None))
+            allowed = (bool,) if setting.arg == "keepdims" else (int, type(None))
             if type(number.value) not in allowed:
-                raise self.fault(keyword.value, "axis is 0 or 1, keepdims is True or False")
-            settings[keyword.arg] = number.value if number is keyword.value else -number.value  # type: ignore[operator]
+                raise self.fault(setting.value, "axis is 0 or 1, keepdims is True or False")
+            settings[setting.arg] = number.value if number is setting.value else -number.value  # type: ignore[operator]
         return Axis(**settings)
 
     def where(self, node: ast.Call) -> Value:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -17,14 +19,19 @@ def _text(value: Any) -> Any:
     return str(value).strip()
 
 
+@dataclass(frozen=True)
+class IsText:
+    """Marks what is text however it looks: a title may be NaN, 1e5, yes or 2024-01-01."""
+
+
 def _words(value: Any) -> Any:
     if isinstance(value, list | dict | str):
         return value
     raise ValueError("a word, or a mapping of one word to its settings, is needed here")
 
 
-Text = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": "string"})]
-Title = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=200), WithJsonSchema({"type": "string"})]
+Text = Annotated[str, BeforeValidator(_text), IsText(), WithJsonSchema({"type": "string"})]
+Title = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
 class _File(BaseModel):
@@ -126,3 +133,32 @@ class SheetFile(_File):
     date: Text = ""
     note: Text = ""
     order: list[Text] = []
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a field's annotation speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from models_in(inner)
+
+
+def texts_of(model: type[BaseModel], data: Mapping[str, Any], path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The places of what is text in the data of a file."""
+    for name, field in model.model_fields.items():
+        if name in data:
+            yield from _texts(field.annotation, field.metadata, data[name], (*path, name))
+
+
+def _texts(annotation: Any, metadata: Any, value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    if any(isinstance(mark, IsText) for mark in metadata):
+        yield path
+        return
+    model = next(models_in(annotation), None)
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if model is not None and isinstance(value, dict) and set(value) & set(model.model_fields):
+        yield from texts_of(model, value, path)
+        return
+    for inner in get_args(annotation)[-1:]:
+        for key, entry in entries:
+            yield from _texts(inner, getattr(inner, "__metadata__", ()), entry, (*path, key))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,8 +108,11 @@ class Problem:
 
     def fault(self, error: GivenError) -> Fault:
         """The error of a question, at the place in the file of what it speaks of."""
-        line, column = self.located.place(tuple(error.path)) if self.located else (0, 0)
-        return Fault(self.path, line, column, error.message)
+        return Fault(self.path, *self.place(error.path), error.message)
+
+    def place(self, path: Sequence[str | int]) -> tuple[int, int]:
+        """The line and column of a key or entry of the file; (0, 0) where there is no file."""
+        return self.located.place(tuple(path)) if self.located else (0, 0)
 
 
 @dataclass(frozen=True)

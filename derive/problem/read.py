@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from sympy import Integer, Symbol
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra.arrays import Column, Distribution, RowSoftmax
-from derive.algebra.formula import FUNCTIONS, parse_equation, parse_value
+from derive.algebra.formula import FUNCTIONS, of_python, parse_equation, parse_value
 from derive.algebra.names import look_alikes
 from derive.algebra.nodes import Rounded, Softmax
-from derive.errors import Fault, FormulaError, InputError, did_you_mean, one_of
+from derive.errors import Fault, FormulaError, InputError, UnknownName, did_you_mean, fault_of_derive, one_of
 from derive.problem.declarations import DECLARATIONS, EXAMPLES
-from derive.problem.files import ProblemFile, SheetFile
+from derive.problem.files import ProblemFile, SheetFile, models_in, texts_of
 from derive.problem.model import Disputed, Draw, Expectation, Given, GradientProcess, Network, Problem, Sheet
 from derive.problem.task_reader import TaskReader
 from derive.problem.types import TAG, IsEquation, IsFormula, IsLayers, IsSymbols, to_exact, to_nested
@@ -31,6 +31,7 @@ WIDEST = 110  # characters of a formula shown below a fault
 ENDINGS = (".yaml", ".yml")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 DECLARATION = re.compile(r"([a-z_]+)\s*(?:\(\s*([A-Za-z0-9_ ,]*)\s*\))?$")
+WORD = re.compile(r"[A-Za-z]\w*")
 ENTRY = re.compile(r"[A-Za-z][A-Za-z0-9_]*\[[\d, ]+\]$")
 SIZE = re.compile(r"[A-Za-z][A-Za-z0-9_]*$|[1-9]\d{0,5}$")
 
@@ -48,7 +49,13 @@ class Vocabulary:
 def read_problem(path: Path | str, vocabulary: Vocabulary) -> Problem:
     """The problem in a file; raises InputError with every fault found in it."""
     path = Path(path)
-    return _Reader(path, load(path), vocabulary).problem()
+    reader = _Reader(path, load(path), vocabulary)
+    try:
+        return reader.problem()
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError([*reader.faults, fault_of_derive(error, str(path), 1, 1)]) from error
 
 
 class _Reader:
@@ -56,6 +63,8 @@ class _Reader:
         self.path, self.located, self.vocabulary = path, located, vocabulary
         self.faults: list[Fault] = []
         self.symbols: dict[str, Any] = {}
+        self.faulty: set[str] = set()  # names whose own place has a fault, so that nothing is said where they are used
+        self.knows_names = True  # whether what was declared could be read
 
     def report(self, path: tuple[Any, ...], message: str, of_key: bool = False) -> None:
         line, column = self.located.place(path, of_key)
@@ -97,6 +106,11 @@ class _Reader:
         if not isinstance(data, dict):
             self.report((), f"a problem is a mapping that begins with 'title:', not {_kind(data)}")
             raise InputError(self.faults)
+        for path in list(texts_of(model, data)):
+            self.located.as_text(path)
+        for path in sorted(self.located.infinite, key=self.located.place):
+            self.report(path, f"'{self.located.written[path]}' is not a number that can be computed with")
+            self.located.put(path, 0)
         try:
             return model.model_validate(data)
         except ValidationError as fault:
@@ -122,6 +136,12 @@ class _Reader:
         if isinstance(given, dict):
             known = _keys_at(ProblemFile, ("given",))
             remaining["given"] = {k: v for k, v in given.items() if k in known and ("given", k) not in bad}
+            for key in {"symbols", "define"} & set(remaining["given"]):
+                names = given[key]
+                wrong = {name for name in names if ("given", key, name) in bad}
+                self.faulty |= wrong
+                remaining["given"][key] = {name: value for name, value in names.items() if name not in wrong}
+        self.knows_names = not bad & {("given",), ("given", "symbols"), ("given", "define")}
         for key in list(remaining):
             if (key,) in bad:
                 del remaining[key]
@@ -139,9 +159,7 @@ class _Reader:
         try:
             ProblemFile.model_validate(self.located.data)
         except ValidationError as fault:
-            return {
-                tuple(error["loc"])[:k] for error in fault.errors() for k in ((2 if error["loc"][0] == "given" else 1),)
-            }
+            return {tuple(error["loc"])[: _depth(error["loc"])] for error in fault.errors()}
         return set()
 
     # what is given
@@ -220,6 +238,7 @@ class _Reader:
         for name, declared in declarations.items():
             path = ("given", "symbols", name)
             match = DECLARATION.match(declared)
+            self.faulty |= {name, *WORD.findall(declared)}
             if not self.is_name(name, path):
                 continue
             if match is None or match.group(1) not in DECLARATIONS:
@@ -235,10 +254,14 @@ class _Reader:
                     path, f"{match.group(1)} takes {needed} size{'s' * (kind.sizes != (1,))}, such as {kind.example}"
                 )
                 continue
+            if python := next(filter(None, map(of_python, sizes)), ""):
+                self.report(path, python)
+                continue
+            self.faulty -= {name, *WORD.findall(declared)}
             symbol = kind.symbol(name, [_dimension(size) for size in sizes])
             self.symbols[name] = symbol
             if hasattr(symbol, "domain") or symbol.is_positive:
-                domains.append((symbol, getattr(symbol, "domain", "positive")))
+                domains.append((symbol, getattr(symbol, "domain", "integer" if symbol.is_integer else "positive")))
         self.sizes()
         return tuple(domains)
 
@@ -258,12 +281,13 @@ class _Reader:
             self.report(path if path in self.located.values else ("given", "symbols"), message, True)
 
     def is_name(self, name: str, path: tuple[Any, ...]) -> bool:
+        wrong = of_python(name)
         if not NAME.match(name) or name in FUNCTIONS:
-            self.report(
-                path, f"'{name}' cannot name a quantity; use letters, digits and '_', and no function's name", True
-            )
-            return False
-        return True
+            wrong = f"'{name}' cannot name a quantity; use letters, digits and '_', and no function's name"
+        if wrong:
+            self.faulty.add(name)
+            self.report(path, wrong, True)
+        return not wrong
 
     def define(self, formulas: dict[str, Any]) -> tuple[tuple[Any, Any], ...]:
         found = []
@@ -275,11 +299,12 @@ class _Reader:
                 self.report(path, f"'{name}' is declared already", True)
                 continue
             value = self.value(text, path)
-            if value is not None:
-                expr = value.expr
-                symbol = _defined(name, value)
-                self.symbols[name] = symbol
-                found.append((symbol, expr))
+            if value is None:
+                self.faulty.add(name)
+                continue
+            symbol = _defined(name, value)
+            self.symbols[name] = symbol
+            found.append((symbol, value.expr))
         return tuple(found)
 
     def formula(self, text: Any, path: tuple[Any, ...]) -> Any:
@@ -297,10 +322,18 @@ class _Reader:
         try:
             return parse(str(text), self.symbols)
         except FormulaError as fault:
-            line, column = self.located.within(path, fault.offset)
-            shown = "\n".join(excerpt(str(text), fault.offset, fault.length))
-            self.faults.append(Fault(str(self.path), line, column, f"{fault.message}\n{shown}"))
-            return None
+            follows = self.is_faulty(str(text)[fault.offset : fault.offset + fault.length])
+            if not follows and (self.knows_names or not isinstance(fault, UnknownName)):
+                line, column = self.located.within(path, fault.offset)
+                shown = "\n".join(excerpt(str(text), fault.offset, fault.length))
+                self.faults.append(Fault(str(self.path), line, column, f"{fault.message}\n{shown}"))
+        except Exception as error:
+            self.faults.append(fault_of_derive(error, str(self.path), *self.located.place(path)))
+        return None
+
+    def is_faulty(self, name: str) -> bool:
+        """Whether a name is without a meaning because of a fault that was told where it stands."""
+        return name in self.faulty
 
     # what is asked and expected
 
@@ -331,6 +364,8 @@ class _Reader:
         for k, name in enumerate(names):
             if ENTRY.match(name) and name.split("[")[0] in self.symbols:
                 found.append(self.formula(name, (*path, k)))
+            elif self.is_faulty(name) or (name not in self.symbols and not self.knows_names):
+                continue
             elif name not in self.symbols:
                 self.report(
                     (*path, k), f"unknown symbol '{name}'{did_you_mean(name, self.symbols)} {one_of(self.symbols)}"
@@ -405,18 +440,18 @@ def _list(file: Any, key: str) -> list[Any]:
     return getattr(file, key, None) or []
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models_in(inner)
+def _depth(path: tuple[Any, ...]) -> int:
+    """How much of a place is left out when a fault lies there: an entry of what is given, or a key of the file."""
+    if path[:1] != ("given",):
+        return 1
+    return 3 if path[1:2] in (("symbols",), ("define",)) else 2
 
 
 def _keys_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
     """The keys that a mapping at this place may have."""
     for key in path:
         if isinstance(key, str) and key in model.model_fields:
-            model = next(_models_in(model.model_fields[key].annotation), model)
+            model = next(models_in(model.model_fields[key].annotation), model)
     return list(model.model_fields)
 
 
@@ -500,6 +535,8 @@ def _header(path: Path) -> SheetFile:
     reader = _Reader(path, located, Vocabulary({}, {}, {}, {}))
     if not isinstance(located.data, dict):
         raise InputError([Fault(str(path), 1, 1, "a sheet is a mapping that begins with 'title:'")])
+    for text in list(texts_of(SheetFile, located.data)):
+        located.as_text(text)
     try:
         return SheetFile.model_validate(located.data)
     except ValidationError as fault:

@@ -30,6 +30,21 @@ class Located:
     keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
     values: dict[Path_, tuple[int, int]] = field(default_factory=dict)
     quoted: set[Path_] = field(default_factory=set)
+    written: dict[Path_, str] = field(default_factory=dict)  # plain scalars that were read as numbers or words
+    infinite: set[Path_] = field(default_factory=set)  # of these, what is no number that can be computed with
+
+    def as_text(self, path: Path_) -> None:
+        """Makes the value there what was written."""
+        if path in self.written:
+            self.put(path, self.written[path])
+            self.infinite.discard(path)
+
+    def put(self, path: Path_, value: Any) -> None:
+        """Another value in the same place."""
+        inside = self.data
+        for key in path[:-1]:
+            inside = inside[key]
+        inside[path[-1]] = value
 
     def within(self, path: Path_, offset: int) -> tuple[int, int]:
         """The place of a character inside a one-line value."""
@@ -73,7 +88,7 @@ def load(path: Path) -> Located:
         mark = documents[1].start_mark
         raise InputError([Fault(name, mark.line + 1, mark.column + 1, "a second document; a file holds one problem")])
     reader = _Builder(name)
-    located = Located(None, reader.keys, reader.values, reader.quoted)
+    located = Located(None, reader.keys, reader.values, reader.quoted, reader.written, reader.infinite)
     located.data = reader.build(documents[0], ())
     if reader.faults:
         raise InputError(reader.faults)
@@ -125,6 +140,8 @@ class _Builder:
         self.keys: dict[Path_, tuple[int, int]] = {}
         self.values: dict[Path_, tuple[int, int]] = {}
         self.quoted: set[Path_] = set()
+        self.written: dict[Path_, str] = {}
+        self.infinite: set[Path_] = set()
         self.count = 0
 
     def fault(self, node: Any, message: str) -> None:
@@ -144,7 +161,13 @@ class _Builder:
             return [self.build(child, (*path, k)) for k, child in enumerate(node.value)]
         if node.style in ("'", '"'):
             self.quoted.add(path)
-        return self.scalar(node)
+        value = self.scalar(node)
+        if value is not node.value:
+            self.written[path] = node.value
+        elif node.style is None and value.lower().lstrip("+-") in (".inf", ".nan", "inf", "nan"):
+            self.written[path] = value
+            self.infinite.add(path)
+        return value
 
     def mapping(self, node: Any, path: Path_) -> dict[str, Any]:
         built: dict[str, Any] = {}
@@ -159,6 +182,11 @@ class _Builder:
                 continue
             if key in built:
                 self.fault(key_node, f"'{key}' stands here a second time; the first is in line {first[key]}")
+                continue
+            if _is_torn(key_node, value_node):
+                continue
+            if _is_torn_off(value_node):
+                self.fault(value_node, f'text that holds a comma needs quotes here: {key}: "{value_node.value}, ..."')
                 continue
             first[key] = key_node.start_mark.line + 1
             self.keys[(*path, key)] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
@@ -179,6 +207,16 @@ class _Builder:
             return int(text.replace("_", "")) if len(text) <= 400 else text
         if DECIMAL.match(text):
             return Decimal(text.replace("_", ""))
-        if lowered.lstrip("+-") in (".inf", ".nan", "inf", "nan"):
-            self.fault(node, f"'{text}' is not a number that can be computed with")
         return text
+
+
+def _is_torn_off(value: Any) -> bool:
+    """matrix(n  of  {X: matrix(n, d)}, which YAML ends at the comma."""
+    return (
+        isinstance(value, yaml.ScalarNode) and value.style is None and value.value.count("(") > value.value.count(")")
+    )
+
+
+def _is_torn(key: Any, value: Any) -> bool:
+    """d)  of the same."""
+    return not key.style and key.value.count(")") > key.value.count("(") and value.value == ""

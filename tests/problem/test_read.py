@@ -162,3 +162,53 @@ def test_whatever_a_formula_holds_only_formula_errors_come(text: str) -> None:
         parse_formula(text, {"x": MatrixSymbol("x", 3, 1), "w": Symbol("w", real=True)})
     except FormulaError as error:
         assert 0 <= error.offset <= len(text)
+
+
+@pytest.mark.parametrize("written", ["NaN", "1e5", "yes", "true", "2024-01-01", "0x10", "007", "~", "-.inf", "1_000"])
+def test_a_title_is_text_however_it_looks(written: str, tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        f"title: {written}\nsource: {written}\ngiven: {{targets: [1], outputs: [2], loss: mse}}\nask: [loss]\n"
+        f"disputed: [{{of: loss, value: 3, by: {written}}}]\n"
+    )
+    problem = read_problem(path, WORDS)
+    assert (problem.title, problem.source, problem.disputed[0].by) == (written,) * 3
+    (tmp_path / "sheet.yaml").write_text(f"title: {written}\ndate: {written}\norder: [p]\n")
+    (sheet,) = find([tmp_path], WORDS)
+    assert (sheet.title, sheet.date, sheet.faults) == (written, written, ())
+
+
+def test_what_derive_does_wrong_is_called_so_where_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In reading, in deriving and in judging; the other questions and problems are worked out all the same."""
+    from derive import pipeline
+    from derive.algebra import formula_words
+
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        "title: a\ngiven: {symbols: {x: scalar}, targets: [1], outputs: [2], loss: mse}\n"
+        "ask:\n  - loss\n  - gradient: {of: exp(x), wrt: x}\n"
+    )
+    problem = read_problem(path, WORDS)
+    with monkeypatch.context() as broken:
+        broken.setattr(type(problem.ask[1]), "derive", lambda *_: next(iter(())))
+        with pytest.raises(InputError) as caught:
+            solve(problem)
+        assert str(caught.value).startswith(f"{path}:5:5: this is a fault of derive, not of your file (StopIteration)")
+        (fault,) = caught.value.faults
+        assert "in solve" in fault.trace
+    with monkeypatch.context() as broken:
+        broken.setattr("derive.checks.judges.judge", lambda claim, seed: [][0])
+        (fault,) = pipeline.work_out(problem)
+        assert str(fault).startswith(f"{path}:4:5: this is a fault of derive, not of your file (IndexError")
+    with monkeypatch.context() as broken:
+        broken.setitem(formula_words.FUNCTIONS, "exp", (1, 1, lambda value: value.no_such_thing))
+        with pytest.raises(InputError, match=r":5:20: this is a fault of derive, not of your file \(AttributeError"):
+            read_problem(path, WORDS)
+
+
+def test_signs_that_steer_a_terminal_and_long_messages() -> None:
+    from derive.errors import LONGEST, Fault
+
+    told = str(Fault("a\x1b[31m.yaml", 1, 2, "\x07 \u202e \ud800 é 😀\nsecond line " + "x" * 100_000))
+    assert told.startswith("a\\x1b[31m.yaml:1:2: \\x07 \\u202e \\ud800 é 😀\nsecond line x")
+    assert len(told) < LONGEST + 100 and "98,8" in told
