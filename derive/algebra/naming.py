@@ -11,7 +11,7 @@ from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra import arrays
 from derive.algebra.nodes import Map, Mean, Slot, Softmax, Total, filled, is_array
-from derive.algebra.tidy import tidy
+from derive.algebra.tidy import hidden, tidy
 
 Definitions = list[tuple[Any, Any]]
 
@@ -134,7 +134,8 @@ def by_means(expr: Any, definitions: Iterable[tuple[Any, Any]]) -> Any:
     totals = {}
     for node in expr.atoms(Total):
         if node.free_symbols & set(means):
-            flat = expand(tidy(node, distribute=True).xreplace(known))
+            flat, back = hidden(tidy(node, distribute=True).xreplace(known))
+            flat = expand(flat).xreplace(back)
             if flat == 0 or count_ops(flat) < count_ops(node):
                 totals[node] = flat
     return expr.xreplace(totals)

@@ -464,7 +464,7 @@ def collected(terms: list[Term], shape: tuple[Any, Any]) -> list[Term]:
 def _nonzero(scalar: Any) -> bool:
     if scalar == 0:
         return False
-    return not (scalar.is_Add and count_ops(scalar) < 40 and cancel(together(scalar)) == 0)
+    return not (scalar.is_Add and count_ops(scalar) < 40 and cancel(together(hidden(scalar)[0])) == 0)
 
 
 def combined(terms: list[Term], shape: tuple[Any, Any] | None = None, brackets: bool = True) -> Any:
@@ -627,14 +627,19 @@ def array_scalars(body: Any) -> list[Any]:
     return [node for arg in getattr(body, "args", ()) for node in array_scalars(arg)]
 
 
+def hidden(expr: Any, *also: Any) -> tuple[Any, dict[Any, Any]]:
+    """The expression with a number's name for each scalar made of arrays (and for what is in `also`), and what the names
+    stand for: SymPy's polynomials would look into them, and multiply a sum of arrays as if it were a number."""
+    inside = {node: Dummy(real=True) for node in dict.fromkeys([*array_scalars(expr), *also])}
+    return expr.xreplace(inside), {dummy: node for node, dummy in inside.items()}
+
+
 def simple_body(body: Any) -> Any:
     """A body over one denominator where that makes it shorter; scalars made of arrays, and conditions, stay as they are."""
     if not any(isinstance(s, Slot) for s in body.free_symbols) or count_ops(body) > LARGEST_BODY:
         return body
     body = body.replace(_is_switch, lambda e: e.args[0][0] * Piecewise((1, e.args[0][1]), (0, True)))
-    inside = {node: Dummy(real=True) for node in [*array_scalars(body), *body.atoms(Piecewise)]}
-    back = {dummy: node for node, dummy in inside.items()}
-    flat = body.xreplace(inside)
+    flat, back = hidden(body, *body.atoms(Piecewise))
     top, bottom = fraction(cancel(together(flat)))
     candidates = [signed(factor(top) / factor(bottom)), flat, top / bottom]
     best = min(candidates, key=lambda e: (count_ops(e), len(str(e))))

@@ -1,5 +1,7 @@
 """Every observer and every checker, by name; importing this file registers them."""
 
+import warnings
+
 from derive.checks import definitions as definitions
 from derive.checks import dropout_run as dropout_run
 from derive.checks import formulas as formulas
@@ -18,6 +20,8 @@ from derive.report import Verdict
 def judge(claim: Claim, seed: int = 0) -> Verdict:
     """`check`, where what torch cannot evaluate (a singular matrix, sizes that do not fit) counts as refuted."""
     try:
-        return check(claim, seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch's advice on speed; what is wrong is refuted
+            return check(claim, seed)
     except (RuntimeError, ValueError) as error:
         return Verdict(False, "evaluated in torch", 0, float("inf"), f"torch could not evaluate it: {error}"[:200])

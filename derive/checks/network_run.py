@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from derive.algebra.functions import TABLE
 from derive.checks.bindings import Bindings, exact_tensor, observe
 from derive.checks.loss_run import loss_by_torch
+from derive.checks.targets import target_for
 from derive.checks.twins import named
 from derive.worlds import NetworkRun
 
@@ -49,7 +50,7 @@ def observe_network(world: NetworkRun, generator: torch.Generator) -> Bindings:
         _bind(bindings, tags, ("weight", k), linear.weight, lambda t: t)
         if linear.bias is not None:
             _bind(bindings, tags, ("bias", k), linear.bias, lambda t: t.unsqueeze(1))
-    y = given["target",].T if ("target",) in given else _target(world, flowing, generator)
+    y = given["target",].T if ("target",) in given else target_for(world.loss, flowing.shape, generator)
     run["target",] = y.clone().requires_grad_()
     for tag, tensor in run.items():
         _bind(bindings, tags, tag, tensor, lambda t: t.T)
@@ -92,17 +93,6 @@ def _fill(linears: list[nn.Linear], given: dict[tuple[Any, ...], torch.Tensor], 
                     drawn = torch.randn(parameter.shape, generator=random, dtype=torch.float64)
                     drawn = drawn / linear.in_features**0.5  # so that no activation saturates
                     parameter.copy_(given[tag].reshape(parameter.shape) if tag in given else drawn)
-
-
-def _target(world: NetworkRun, output: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-    """A target that suits the loss: a class, a label of 0 or 1, or any number."""
-    name = "" if world.loss is None else world.loss.name
-    if name == "cross_entropy":
-        hot = int(torch.randint(0, output.shape[1], (), generator=random))
-        return torch.eye(output.shape[1], dtype=torch.float64)[hot : hot + 1]
-    if name == "binary_cross_entropy":
-        return torch.randint(0, 2, output.shape, generator=random).to(torch.float64)
-    return torch.randn(output.shape, generator=random, dtype=torch.float64)
 
 
 def loss_of(loss: Any, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -14,12 +14,14 @@ from derive.checks.bindings import Bindings, exact_tensor, observe
 from derive.checks.evaluate import evaluate
 from derive.checks.loss_run import loss_by_torch
 from derive.checks.optimiser_run import torch_optimiser
+from derive.checks.receptive import rows_seen
+from derive.checks.targets import target_for
 from derive.checks.twins import named
-from derive.errors import Bug
 from derive.worlds import StackRun
 
 Tensor = torch.Tensor
 SIZES_ONLY = ("count", "operations", "receptive")
+GAINED = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm)
 
 
 @dataclass
@@ -92,8 +94,26 @@ def called(node: Node, x: Tensor) -> Tensor:
     if node.layer.call == "attention":
         return module(x, x, x)[0]
     if node.layer.call == "recurrent":
-        return module(x)[0][:, -1]
+        return module(x, *_started(module, x))[0][:, -1]
     return module(x)
+
+
+def _started_with(module: Any, letter: str, given: Tensor | None, generator: torch.Generator) -> Tensor:
+    """The state before the first step, a column, kept with its module; a random one where none is given."""
+    drawn = torch.randn(module.hidden_size, 1, generator=generator, dtype=torch.float64)
+    state = drawn if given is None else given
+    module.initial = {**getattr(module, "initial", {}), letter: state.T}
+    return state
+
+
+def _started(module: Any, x: Tensor) -> tuple[Any, ...]:
+    """The states before the first step, where any is given: the other starts at zero."""
+    given = getattr(module, "initial", {})
+    if not given:
+        return ()
+    none = torch.zeros(x.shape[0], module.hidden_size, dtype=x.dtype)
+    h, cell = (given.get(letter, none).unsqueeze(0) for letter in "hs")
+    return ((h, cell),) if isinstance(module, nn.LSTM) else (h,)
 
 
 def modules(nodes: list[Node]) -> dict[str, nn.Module]:
@@ -128,6 +148,8 @@ def observe_stack(world: StackRun, generator: torch.Generator) -> Bindings:
     batch = world.batch or int(torch.randint(3, 6, (), generator=generator))
     x = _input(world, given, batch, generator)
     outputs: dict[str, Tensor] = {}
+    for tag in [tag for tag in tags if tag[0] == "initial"]:
+        bindings.values[tags[tag]] = _started_with(found[tag[1]], tag[2], given.get(tag), generator)
     out = run(nodes, x, outputs)
     _bind_input(world, tags, bindings, x, batch)
     for tag, symbol in tags.items():
@@ -158,8 +180,8 @@ def observe_stack(world: StackRun, generator: torch.Generator) -> Bindings:
             bindings.values[symbol] = on_page(kept) if kept.ndim == 4 else shown(kept, world)
     if ("target",) in tags:
         y = given.get(("target",))
-        target = _target(world, out, generator) if y is None else _as_rows(y, world).reshape(out.shape)
-        bindings.values[tags["target",]] = shown(target, world)
+        target = target_for(world.loss, out.shape, generator) if y is None else _from_page(y, out, world)
+        bindings.values[tags["target",]] = on_page(target) if target.ndim == 4 else shown(target, world)
         if world.loss is not None and ("loss",) in tags:
             bindings.values[tags["loss",]] = _loss(world, out, target, found)
     if world.optimiser is not None:
@@ -189,6 +211,11 @@ def in_columns(filters: Tensor) -> Tensor:
 
 def _as_rows(array: Tensor, world: StackRun) -> Tensor:
     return array if world.convention == "row" else array.T
+
+
+def _from_page(array: Tensor, like: Tensor, world: StackRun) -> Tensor:
+    """An array of the page in torch's shape of `like`: an image from its rows of places, a vector from its row or column."""
+    return (array.T if like.ndim == 4 else _as_rows(array, world)).reshape(like.shape)
 
 
 def _input(world: StackRun, given: dict[Any, Tensor], batch: int, generator: torch.Generator) -> Tensor:
@@ -259,14 +286,6 @@ def _fill(found: dict[str, nn.Module], given: dict[Any, Tensor]) -> None:
                 part.copy_(value[:, 0] if part.ndim == 1 else value.T if tag[2].transposed else value)
 
 
-def _target(world: StackRun, out: Tensor, generator: torch.Generator) -> Tensor:
-    after = getattr(world.loss, "after", ()) or ()
-    raw = torch.rand(out.shape, generator=generator, dtype=torch.float64)
-    if "softmax" in after or getattr(world.loss, "on", "") == "classes":
-        return nn.functional.one_hot(raw.argmax(-1), out.shape[-1]).to(torch.float64)
-    return (raw > 0.5).to(torch.float64) if after else raw
-
-
 def _loss(world: StackRun, out: Tensor, target: Tensor, found: dict[str, nn.Module]) -> Tensor:
     if out.ndim == 3:  # the positions of one example are rows
         out, target = out[0], target.reshape(out.shape)[0]
@@ -290,11 +309,11 @@ def _updates(
     copies = [_on(node, "cpu") for node in nodes]
     there = modules(copies)
     optimiser = torch_optimiser(world.optimiser, [p for module in there.values() for p in module.parameters()])
-    target = _as_rows(bindings.values[tags["target",]].detach(), world)
+    target = bindings.values[tags["target",]].detach()
     for k in range(1, world.steps + 1):
         optimiser.zero_grad()
         out = run(copies, x.detach(), {})
-        _loss(world, out, target.reshape(out.shape), there).backward()
+        _loss(world, out, _from_page(target, out, world), there).backward()
         optimiser.step()
         for tag, symbol in tags.items():
             if tag[0] == "after" and tag[1] == k:
@@ -306,13 +325,18 @@ def _updates(
 
 
 def _counted(world: StackRun, tags: dict[Any, Any], nodes: list[Node], bindings: Bindings) -> Bindings:
+    operations = _operations(world) if any(tag[0] == "operations" for tag in tags) else {}
     for tag, symbol in tags.items():
         if tag[0] == "count":
-            bindings.values[symbol] = torch.tensor(float(_count(nodes, tag[1], tag[2])), dtype=torch.float64)
+            bindings.values[symbol] = torch.tensor(_count(nodes, tag[1], tag[2]))
         elif tag[0] == "operations":
-            bindings.values[symbol] = torch.tensor(float(_operations(world, tag[1])), dtype=torch.float64)
+            below = [
+                n for path, n in operations.items() if not tag[1] or path == tag[1] or path.startswith(f"{tag[1]}.")
+            ]
+            bindings.values[symbol] = torch.tensor(sum(below))
         elif tag[0] == "receptive":
-            bindings.values[symbol] = torch.tensor(float(_receptive(world, tag[1])), dtype=torch.float64)
+            rows = rows_seen(world.layers[: int(tag[1].split(".")[0]) + 1], world.input)
+            bindings.values[symbol] = torch.tensor(rows)
     return bindings
 
 
@@ -331,17 +355,18 @@ def _count(nodes: list[Node], path: str, kind: str) -> int:
     return total
 
 
-def _operations(world: StackRun, path: str) -> int:
-    """Multiplications of one example, counted by torch as it runs (two operations for each product with its sum)."""
-    nodes, _ = build(world.layers, world.input)
-    words = getattr(world.layers[0], "words", None)
-    x = torch.zeros(1, *world.input, dtype=torch.int64 if words else torch.float64)
-    counted: dict[str, int] = {}
-    nodes = [_on(node, "cpu") for node in nodes]
-    for module in modules(nodes).values():
-        module.eval()
-    _count_run(nodes, x, counted)
-    return sum(v for k, v in counted.items() if not path or k == path or k.startswith(f"{path}."))
+def _operations(world: StackRun) -> dict[str, int]:
+    """Multiplications of one example by the path of each layer, counted by torch as it follows the sizes: half the
+    operations of its products, and one for each entry of an output that a gain has multiplied."""
+    with torch.device("meta"):
+        nodes, _ = build(world.layers, world.input)
+        words = getattr(world.layers[0], "words", None)
+        x = torch.zeros(1, *world.input, dtype=torch.int64 if words else torch.float32)
+        for module in modules(nodes).values():
+            module.eval()
+        counted: dict[str, int] = {}
+        _count_run(nodes, x, counted)
+    return counted
 
 
 def _count_run(nodes: list[Node], x: Tensor, counted: dict[str, int]) -> Tensor:
@@ -353,8 +378,14 @@ def _count_run(nodes: list[Node], x: Tensor, counted: dict[str, int]) -> Tensor:
         else:
             with FlopCounterMode(display=False) as counter:
                 x = _plainly(node, x)
-            counted[node.path] = counter.get_total_flops() // 2
+            counted[node.path] = counter.get_total_flops() // 2 + _gained(node.module, x)
     return x
+
+
+def _gained(module: Any, output: Tensor) -> int:
+    """Entries that a gain multiplies: torch keeps a gain as a weight of the shape of what it scales (features, or channels)."""
+    weight = getattr(module, "weight", None)
+    return output.numel() if isinstance(weight, nn.Parameter) and isinstance(module, GAINED) else 0
 
 
 def _plainly(node: Node, x: Tensor) -> Tensor:
@@ -363,51 +394,9 @@ def _plainly(node: Node, x: Tensor) -> Tensor:
         return called(node, x)
     module: Any = node.module
     cell: Any = {nn.RNN: nn.RNNCell, nn.LSTM: nn.LSTMCell, nn.GRU: nn.GRUCell}[type(module)](
-        module.input_size, module.hidden_size, dtype=torch.float64
+        module.input_size, module.hidden_size, device=x.device, dtype=x.dtype
     )
     state: Any = None
     for t in range(x.shape[1]):
         state = cell(x[:, t], state)
     return state[0] if isinstance(state, tuple) else state
-
-
-def _receptive(world: StackRun, path: str) -> int:
-    """How many rows of the input one entry of a layer's output depends on, by autograd at weights of one."""
-    last = int(path.split(".")[0])
-    layers = world.layers[: last + 1]
-    for size in (32, 64, 128, 256, 512, 1024):
-        spatial = len(world.input) - 1
-        shape = (world.input[0], *[size] * spatial)
-        try:
-            nodes, _ = build([_averaging(layer) for layer in layers], shape)
-        except RuntimeError:  # strides leave too little of an image of this size
-            continue
-        x = torch.ones(1, *shape, dtype=torch.float64, requires_grad=True)
-        for module in modules(nodes).values():
-            module.to(torch.float64).eval()
-            for parameter in module.parameters():
-                torch.nn.init.ones_(parameter)
-        out = run(nodes, x, {})
-        middle = tuple(n // 2 for n in out.shape[2:])
-        (slope,) = torch.autograd.grad(out[(0, 0, *middle)], x)
-        rows = slope[0].abs().sum(0).reshape(size, -1).sum(1).nonzero()[:, 0]
-        extent = int(rows.max() - rows.min() + 1)
-        if extent < size // 2:
-            return extent
-    raise Bug("a receptive field above 512 rows")
-
-
-class _Mean:
-    """Average pooling in the place of max pooling, which sees one entry at a time."""
-
-    def __init__(self, layer: Any):
-        self.layer, self.torch, self.call = layer, "torch.nn.AvgPool2d", "plain"
-
-    def twin(self, shape: tuple[int, ...]) -> dict[str, Any]:
-        return dict(self.layer.twin(shape))
-
-
-def _averaging(layer: Any) -> Any:
-    if layer.torch == "torch.nn.MaxPool2d":
-        return _Mean(layer)
-    return layer

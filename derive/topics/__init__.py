@@ -16,6 +16,7 @@ from derive.topics import minimise as minimise
 from derive.topics import output as output
 from derive.topics import output_shape as output_shape
 from derive.topics import parameters as parameters
+from derive.topics import receptive as receptive
 from derive.topics import series as series
 from derive.topics import shapes as shapes
 from derive.topics import show as show

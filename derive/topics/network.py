@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sympy import Expr, Symbol
+from sympy import Expr, Integer, Symbol
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra.functions import TABLE
@@ -14,6 +14,7 @@ from derive.algebra.nodes import Map, Slot, Softmax, Total, add, matmul, prime
 from derive.algebra.numbers import as_matrix
 from derive.catalogue.registry import losses
 from derive.errors import GivenError
+from derive.topics.drawing import drawn, target_symbol
 from derive.worlds import NetworkRun
 
 
@@ -71,7 +72,7 @@ class Net:
 
     @cached_property
     def y(self) -> MatrixSymbol:
-        return MatrixSymbol("y", self.sizes[-1], 1)
+        return target_symbol("y", self.given.loss, (Integer(self.sizes[-1]), Integer(1)))
 
     @property
     def y_hat(self) -> MatrixSymbol:
@@ -150,6 +151,9 @@ class Net:
                     ("given", "values", name),
                 )
             found[symbols[name]] = matrix
+        if self.given.draw:
+            rest = [symbol for symbol in symbols.values() if symbol not in found]
+            found = {**drawn(rest, self.given.draw, int), **found}
         self._compare_target(found)
         return found
 

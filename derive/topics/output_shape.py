@@ -9,8 +9,10 @@ from sympy import Integer, Symbol
 
 from derive.algebra.nodes import Factors, Floor, Numeral, Quotient, Terms, plain
 from derive.derivation import Answer, Derivation, HasShape, Reason, Section, Work, rule
-from derive.topics.planes import AXES, Plane, plane_of
+from derive.topics.planes import AXES, Plane, as_network, is_planar, plane_of
 from derive.topics.registry import questions
+from derive.topics.stack import stack_of
+from derive.topics.stack_answers import shapes_derivation
 from derive.worlds import LayerRun
 
 FORMULA = rule(
@@ -38,6 +40,8 @@ class OutputShape:
     layout: Literal["channels_first", "channels_last"] = "channels_first"
 
     def derive(self, given: Any) -> Derivation:
+        if given.layer is not None and not is_planar(given.layer):
+            return shapes_derivation(stack_of(as_network(given)))
         plane = plane_of(given, self.layout)
         world = world_of(plane, self.layout)
         sections = [axis_section(plane, world, axis) for axis in range(2)]

@@ -11,7 +11,7 @@ from derive.algebra.nodes import Factors, Numeral, Quotient, Terms, plain
 from derive.derivation import Answer, Derivation, HasCount, Reason, Section, Work, rule
 from derive.errors import GivenError
 from derive.topics.network import Net, network_of
-from derive.topics.planes import Plane, plane_of
+from derive.topics.planes import Plane, as_network, is_planar, plane_of
 from derive.topics.registry import questions
 from derive.topics.stack import is_stack, stack_of
 from derive.topics.stack_answers import parameters_derivation
@@ -53,6 +53,8 @@ class Parameters:
             return network_count(network_of(given))
         if given.layer is None:
             raise GivenError("a network or a layer is needed here", ("given",))
+        if not is_planar(given.layer):
+            return parameters_derivation(stack_of(as_network(given)))
         return layer_count(plane_of(given, self.layout))
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 from typing import Any
 
+from sympy import Integer
+
+from derive.catalogue.layers.convolution import Conv2d
+from derive.catalogue.layers.pool import AvgPool2d, MaxPool2d
 from derive.errors import GivenError
+from derive.problem.model import Network
 
 AXES = (("H", "height"), ("W", "width"))
 
@@ -81,10 +86,27 @@ def _compare_kernel(plane: Plane, axis: int, path: tuple[str, ...]) -> None:
         )
 
 
+def is_planar(layer: Any) -> bool:
+    """Whether the layer slides windows over height and width, for which there are formulas of sizes and counts."""
+    return isinstance(layer, Conv2d | MaxPool2d | AvgPool2d)
+
+
+def as_network(given: Any) -> Any:
+    """What is given with the one layer as a network, for the layers that have no formulas of their own here."""
+    sizes = given.input if isinstance(given.input, tuple) else (given.input,)
+    if any(not isinstance(size, Integer) or size < 1 for size in sizes):
+        raise GivenError(
+            "the input's sizes are needed here, such as 'input: 10' or 'input: [3, 32, 32]'",
+            ("given",) if given.input is None else ("given", "input"),
+        )
+    shape = tuple(map(int, sizes))
+    return replace(given, network=Network(shape if len(shape) > 1 else shape[0], (given.layer,)))
+
+
 def _layer(given: Any) -> Any:
     if given.layer is None:
         raise GivenError("a layer is needed here, such as 'layer: {conv2d: {filters: 5, kernel: 3}}'", ("given",))
-    if not hasattr(given.layer, "kernel"):
+    if not is_planar(given.layer):
         raise GivenError(
             f"this question is about convolution and pooling, not about '{given.layer.name}'", ("given", "layer")
         )

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from typing import Any
 
-from sympy import Abs, Add, Expr, Integer, Mul, Rational, Symbol
-from sympy.matrices.expressions import OneMatrix
+from sympy import Abs, Add, Expr, Integer, Mul, Symbol
+from sympy.matrices.expressions import OneMatrix, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra.arrays import Distribution, OneHot, RowSoftmax
 from derive.algebra.nodes import Map, Slot, Softmax, Total, add, is_array, matmul, transpose
 from derive.algebra.numbers import as_matrix
-from derive.catalogue.layers.base import Weight, expanded
+from derive.catalogue.layers.base import Numbered, Weight, numbered
 from derive.catalogue.layers.dense import Dense
 from derive.errors import GivenError, NotDerivable
+from derive.topics.drawing import drawn, target_symbol
 from derive.worlds import StackRun
 
 LETTERS = "zauvhqrs"
@@ -25,13 +26,15 @@ LETTERS = "zauvhqrs"
 
 @dataclass(frozen=True)
 class Place:
-    """A layer at its place: its path, its shapes without the batch, its number among layers that learn."""
+    """A layer at its place: its path in the stack as torch runs it, its shapes without the batch, its number in the author's
+    list, and the letters of its parts where the author's layer (or block) is made of several."""
 
     path: str
     layer: Any
     shape: tuple[int, ...]
     out: tuple[int, ...]
     number: int
+    mark: str = ""
 
 
 @dataclass
@@ -55,7 +58,7 @@ class Step:
 
     def mask(self) -> Any:
         """Zeros and ones, a random one for each entry of the input."""
-        return MatrixSymbol(self.stack.numbered("M", self.place.number), *self.x.shape)
+        return MatrixSymbol(self.stack.numbered("M", self.place), *self.x.shape)
 
     def image(self) -> None:
         """What a layer on images says before its equations: places are rows, so that it needs the row convention."""
@@ -72,7 +75,7 @@ class Step:
 
     def define(self, letter: str, expr: Any) -> Any:
         """A named quantity inside the layer."""
-        symbol = self.stack.fresh(letter, self.place.number, expr)
+        symbol = self.stack.fresh(letter, self.place, expr)
         self.made.append((symbol, expr))
         return symbol
 
@@ -83,13 +86,22 @@ class Step:
             return
         self.output = self.define(letter, expr)
 
+    def initial(self, letter: str, size: int) -> Any:
+        """A state before the first step, a column: by name where its numbers are given, else zero."""
+        name = self.stack.numbered(f"{letter}_0", self.place)
+        if name not in self.stack.given.values:
+            return ZeroMatrix(Integer(size), Integer(1))
+        return self.stack.initial.setdefault(
+            name, (MatrixSymbol(name, Integer(size), Integer(1)), self.place.path, letter)
+        )[0]
+
     def sequence(self) -> list[Any]:
         """The inputs of the steps, one column each."""
         return self.stack.steps
 
     def through(self, layers: Any) -> Any:
         """The output of layers inside of this one."""
-        inner = self.stack.walk(layers, self.place.shape, self.x, f"{self.place.path}.", self.place.number)
+        inner = self.stack.walk(self.stack.inside(layers, self.place), self.x)
         for place, step in inner:
             self.stack.inner.append((place, step))
             self.made += step.made
@@ -103,6 +115,9 @@ class Stack:
     given: Any
     taken: set[str] = field(default_factory=set)
     inner: list[tuple[Place, Step]] = field(default_factory=list)
+    initial: dict[str, tuple[Any, str, str]] = field(
+        default_factory=dict
+    )  # states before the first step that are given
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -110,15 +125,20 @@ class Stack:
         return size if isinstance(size, tuple) else (size,)
 
     @cached_property
-    def layers(self) -> tuple[Any, ...]:
+    def numbered_layers(self) -> list[Numbered]:
+        """Each layer of its own kind, with its number in the author's list."""
         try:
-            return expanded(self.given.network.layers, self.shape)
+            return numbered(self.given.network.layers, self.shape)
         except ValueError as error:
             raise GivenError(str(error), ("given", "network", "layers")) from None
 
     @cached_property
+    def layers(self) -> tuple[Any, ...]:
+        return tuple(item.layer for item in self.numbered_layers)
+
+    @cached_property
     def convention(self) -> str:
-        """As the file says, or as the layers need it."""
+        """As the file says, or as the layers need it; dense layers alone take one example in a column, as in every question."""
         asked = self.given.network.convention
         for layer in [*self.layers, *self.given.network.layers]:
             if asked and asked not in layer.conventions:
@@ -130,7 +150,8 @@ class Stack:
             raise GivenError(
                 "layers that need rows and layers that need columns do not go together", ("given", "network")
             )
-        return asked or (needed.pop() if needed else "row")
+        usual = "row" if is_stack(self.given) else "column"
+        return asked or (needed.pop() if needed else usual)
 
     @property
     def row(self) -> bool:
@@ -139,29 +160,39 @@ class Stack:
     @cached_property
     def places(self) -> tuple[Place, ...]:
         """Every layer with its shapes; raises GivenError where one does not suit its input."""
-        found, shape, number = [], self.shape, 0
-        for k, layer in enumerate(self.layers):
+        found, shape = [], self.shape
+        for k, item in enumerate(self.numbered_layers):
             try:
-                out, learns = layer.out(shape), bool(layer.weights(shape, self.row)) or hasattr(layer, "inner")
+                out = item.layer.out(shape)
+                item.layer.weights(shape, self.row)
             except ValueError as error:
-                raise GivenError(f"layer {k + 1}, {layer.name}: {error}", ("given", "network", "layers")) from None
-            number += learns or k == 0
-            found.append(Place(str(k), layer, shape, out, number))
+                words = f"layer {item.number}, {item.layer.name}: {error}"
+                raise GivenError(words, ("given", "network", "layers")) from None
+            found.append(Place(str(k), item.layer, shape, out, item.number, item.part))
             shape = out
         return tuple(found)
 
-    def numbered(self, letter: str, number: int) -> str:
-        """'W' and 2 as 'W2', 'W_Q' and 2 as 'W2_Q'."""
-        base, _, rest = letter.partition("_")
-        return f"{base}{number}" + (f"_{rest}" if rest else "")
+    def inside(self, layers: Any, outer: Place) -> list[Place]:
+        """The layers inside of a block, each with its letter."""
+        found, shape = [], outer.shape
+        for k, item in enumerate(numbered(layers, shape)):
+            mark = f"{outer.mark}{chr(ord('a') + item.number - 1)}{item.part}"
+            found.append(Place(f"{outer.path}.{k}", item.layer, shape, item.layer.out(shape), outer.number, mark))
+            shape = found[-1].out
+        return found
 
-    def fresh(self, letter: str, number: int, expr: Any) -> Any:
+    def numbered(self, letter: str, place: Place) -> str:
+        """'W' in layer 2 as 'W2', 'W_Q' as 'W2_Q', with its letters inside of a block: 'W2_a'."""
+        base, _, rest = letter.partition("_")
+        return "_".join(part for part in (f"{base}{place.number}", rest, place.mark) if part)
+
+    def fresh(self, letter: str, place: Place, expr: Any) -> Any:
         """A symbol for an expression, capital where arrays have rows of a batch."""
         base, _, rest = letter.partition("_")
         wide = is_array(expr) and expr.shape[1] != 1
         for candidate in dict.fromkeys([base, *LETTERS, *(f"{base}{c}" for c in "abcdefgh")]):
             named = candidate.upper() if wide else candidate.lower() if len(base) == 1 else candidate
-            name = self.numbered(f"{named}_{rest}" if rest else named, number)
+            name = self.numbered(f"{named}_{rest}" if rest else named, place)
             if name not in self.taken:
                 self.taken.add(name)
                 break
@@ -177,7 +208,7 @@ class Stack:
 
     def symbol_of(self, place: Place, weight: Weight) -> Any:
         """Its symbol: vectors are columns; arrays of more than two axes have their first one in columns."""
-        name = self.numbered(weight.letter, place.number) + ("" if "." not in place.path else _mark(place.path))
+        name = self.numbered(weight.letter, place)
         if len(weight.shape) > 2:  # filters in columns, each with its entries channel after channel
             return MatrixSymbol(name, Integer(prod(weight.shape[1:])), Integer(weight.shape[0]))
         rows, columns = weight.shape if len(weight.shape) == 2 else (weight.shape[0], 1)
@@ -217,25 +248,38 @@ class Stack:
         """The columns of a sequence."""
         return [MatrixSymbol(f"x_{t}", Integer(self.shape[1]), Integer(1)) for t in range(1, self.shape[0] + 1)]
 
-    def walk(self, layers: Any, shape: Any, x: Any, prefix: str, number: int) -> list[tuple[Place, Step]]:
+    def walk(self, places: Iterable[Place], x: Any) -> list[tuple[Place, Step]]:
         """Layers one after another, each telling its equations."""
         found: list[tuple[Place, Step]] = []
-        for k, layer in enumerate(expanded(layers, shape) if prefix else layers):
-            place = Place(f"{prefix}{k}", layer, shape, layer.out(shape), number) if prefix else self.places[k]
+        for place in places:
             step = Step(self, place, x)
-            layer.equations(step)
+            self.compare_rows(place, x)
+            place.layer.equations(step)
             found.append((place, step))
-            x, shape = step.output, place.out
+            x = step.output
         return found
+
+    def compare_rows(self, place: Place, x: Any) -> None:
+        """Whether there are as many examples (or places) as the layer needs; raises GivenError with the place in the file."""
+        rows = x.shape[0] if self.row else Integer(1)
+        if not rows.is_Integer or rows >= place.layer.least_rows:
+            return
+        values = self.given.values.get("X")
+        path = ("given", "network", *(("batch",) if self.given.network.batch else ("layers", place.number - 1)))
+        raise GivenError(
+            f"{place.layer.name} trains on {place.layer.least_rows} rows at least, and here is {rows}: one number has no variance",
+            path if values is None else ("given", "values", "X"),
+        )
 
     @cached_property
     def run(self) -> list[tuple[Place, Step]]:
         """Every layer with what it told; raises GivenError where a layer has no equations in matrix notation."""
         self.taken |= {"X", "x", "Y", "y", "L", "n"}
         try:
-            return self.walk(self.layers, self.shape, self.x, "", 0)
+            return self.walk(self.places, self.x)
         except NotDerivable as error:
-            raise GivenError(f"{error}; ask for shapes, parameters or flops", ("given", "network", "layers")) from None
+            message = f"there are no {error}; ask for shapes, parameters or flops"
+            raise GivenError(message, ("given", "network", "layers")) from None
 
     @cached_property
     def output(self) -> Any:
@@ -244,10 +288,7 @@ class Stack:
     @cached_property
     def y(self) -> Any:
         """The target."""
-        name = "Y" if self.output.shape[1] != 1 else "y"
-        loss = self.given.loss
-        kind = OneHot if loss is not None and loss.on == "classes" else MatrixSymbol
-        return kind(name, *self.output.shape)
+        return target_symbol("Y" if self.output.shape[1] != 1 else "y", self.given.loss, self.output.shape)
 
     @cached_property
     def L(self) -> Symbol:
@@ -291,8 +332,7 @@ class Stack:
     def penalties(self) -> Expr:
         """What the weights (not the biases) add to the loss."""
         bodies = {"l1": Abs(Slot(0)), "l2": Slot(0) ** 2}
-        used = {s for _, step in self.run for _, expr in step.made for s in expr.free_symbols}
-        weights = [s for _, w, s in self.weights() if s in used and not w.is_bias]
+        weights = [s for _, w, s in self.weights() if not w.is_bias]
         terms = [rate * Total(Map(bodies[kind], w)) for kind, rate in self.given.penalty.items() for w in weights]
         return Add(*terms)
 
@@ -323,20 +363,19 @@ class Stack:
 
     @cached_property
     def parameters(self) -> tuple[Any, ...]:
-        """The symbols of the learned arrays that the equations use."""
-        used = {s for _, expr in self.definitions for s in expr.free_symbols}
-        return tuple(symbol for _, _, symbol in self.weights() if symbol in used)
+        """The symbols of all learned arrays, also of one that the first step of a recurrent layer multiplies by zero."""
+        return tuple(symbol for _, _, symbol in self.weights())
 
     @cached_property
     def values(self) -> dict[Any, Any]:
         """The given numbers by symbol, sizes compared."""
-        inputs = self.steps if len(self.shape) == 2 and not self.row else [self.x]
-        known = {s.name: s for s in (*inputs, self.y, *self.parameters)}
+        known = {s.name: s for s in (*self.inputs, self.y, *self.parameters)}
         found: dict[Any, Any] = {}
         for name, nested in self.given.values.items():
             if name not in known:
                 raise GivenError(f"the network has no '{name}'; it has {', '.join(known)}", ("given", "values", name))
-            matrix, symbol = as_matrix(nested), known[name]
+            symbol = known[name]
+            matrix = as_matrix(self.as_places(nested) if symbol == self.x and self.is_image else nested)
             shape = tuple(self.batch if not d.is_Integer else d for d in symbol.shape)
             if matrix.shape != shape and not (matrix.shape == shape[::-1] and 1 in shape):
                 raise GivenError(
@@ -344,27 +383,27 @@ class Stack:
                     ("given", "values", name),
                 )
             found[symbol] = matrix if matrix.shape == shape else matrix.T
-        return {**self.drawn([s for s in known.values() if s not in found]), **found} if self.given.draw else found
+        if not self.given.draw:
+            return found
+        rest = [symbol for symbol in known.values() if symbol not in found]
+        return {**drawn(rest, self.given.draw, lambda d: int(self.batch if not d.is_Integer else d)), **found}
 
-    def drawn(self, symbols: list[Any]) -> dict[Any, Any]:
-        """Numbers with few decimals for the symbols that have none, the same for the same seed."""
-        import random
+    @property
+    def inputs(self) -> list[Any]:
+        """What is put in: the input (or its steps), and the states before the first step that are given."""
+        _ = self.run
+        return [
+            *(self.steps if len(self.shape) == 2 and not self.row else [self.x]),
+            *(s for s, *_ in self.initial.values()),
+        ]
 
-        draw = self.given.draw
-        chance, unit = random.Random(draw.seed), Rational(1, 10**draw.places)
-        low, high = int(draw.low / unit), int(draw.high / unit)
-        if low > high:
-            raise GivenError("'low' lies above 'high'", ("given", "draw"))
-        found = {}
-        for symbol in symbols:
-            rows, columns = (int(self.batch if not d.is_Integer else d) for d in symbol.shape)
-            if isinstance(symbol, OneHot):
-                places = [chance.randrange(columns) for _ in range(rows)]
-                found[symbol] = as_matrix(tuple(tuple(Integer(j == p) for j in range(columns)) for p in places))
-                continue
-            entries = [[unit * chance.randint(low, high) for _ in range(columns)] for _ in range(rows)]
-            found[symbol] = as_matrix(tuple(map(tuple, entries)))
-        return found
+    def as_places(self, nested: Any) -> Any:
+        """An image as it is written, its channels after one another (or one channel alone), with a row for each place."""
+        channels, *plane = self.shape
+        images = nested if shape_of(nested) == (channels, *plane) else (nested,)
+        if shape_of(images) != (channels, *plane):
+            return nested
+        return tuple(zip(*(tuple(entry for row in image for entry in row) for image in images), strict=True))
 
     @property
     def has_numbers(self) -> bool:
@@ -373,8 +412,7 @@ class Stack:
             return False
         if self.given.draw and not self.batch.is_Integer and self.row and len(self.shape) == 1:
             raise GivenError("say how many examples are drawn: network: {batch: 2, ...}", ("given", "network"))
-        inputs = self.steps if len(self.shape) == 2 and not self.row else [self.x]
-        missing = [s.name for s in (*inputs, *self.parameters) if s not in self.values]
+        missing = [s.name for s in (*self.inputs, *self.parameters) if s not in self.values]
         if missing:
             raise GivenError(f"numbers are missing for {', '.join(missing)}", ("given", "values"))
         return True
@@ -398,8 +436,8 @@ class Stack:
                 observed.append((step.output, ("page" if len(place.out) == 3 else "output", place.path)))
             if getattr(place.layer, "mode", "") == "train":
                 observed.append((step.mask(), ("mask", place.path)))
-        used = set(self.parameters)
-        observed += [(s, ("weight", p.path, w)) for p, w, s in self.weights() if s in used]
+        observed += [(s, ("initial", path, letter)) for s, path, letter in self.initial.values()]
+        observed += [(s, ("weight", p.path, w)) for p, w, s in self.weights()]
         loss = None
         if self.given.loss is not None:
             loss = self.loss
@@ -430,17 +468,17 @@ class Stack:
         return StackRun(self.layers, self.shape, self.convention, None, None, tuple(observed))
 
 
-def _mark(path: str) -> str:
-    """Weights inside of a block carry the letters a, b, ... of their places."""
-    return "_" + "".join(chr(ord("a") + int(piece)) for piece in path.split(".")[1:] if piece.isdigit())
+def shape_of(nested: Any) -> tuple[int, ...]:
+    """The sizes of nested tuples."""
+    return (len(nested), *shape_of(nested[0])) if isinstance(nested, tuple) else ()
 
 
 def is_stack(given: Any) -> bool:
-    """Whether the network needs this road: rows, or layers other than dense ones on a vector."""
+    """Whether the network needs this road: rows, a batch, or layers other than dense ones on a vector."""
     network = given.network
     if network is None:
         return False
-    return bool(network.convention or isinstance(network.input, tuple)) or any(
+    return bool(network.convention or network.batch or "X" in given.values or isinstance(network.input, tuple)) or any(
         type(layer) is not Dense for layer in network.layers
     )
 

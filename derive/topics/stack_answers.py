@@ -27,7 +27,6 @@ from derive.derivation import (
     Work,
     rule,
 )
-from derive.errors import GivenError
 from derive.topics.objective import Objective, chain_of, reason_for
 from derive.topics.registry import questions
 from derive.topics.stack import Place, Stack, stack_of
@@ -50,16 +49,21 @@ TOTAL = rule("total of the layers", "the layers together")
 OF_THESE_WEIGHTS = rule("weights of all layers", "of these, weights")
 AND_BIASES = rule("biases of all layers", "and biases")
 OPERATIONS = rule("operations of a layer", "{0}")
-NO_OPERATIONS = rule("no products", "no products of weights here")
-FIELD = rule("receptive field of a layer", "a window of {0} steps over places that lie {1} apart in the input")
-SAME_FIELD = rule("receptive field kept", "it looks at one place of its input")
+NO_OPERATIONS = rule("no products", "no products with weights or gains here, nor of matrices")
+COUNTED = rule(
+    "what is counted as a multiplication",
+    "counted are products with weights and gains, and products of matrices; not what happens entry by entry without a learned number: "
+    "gates, dividing by a deviation or a size, and what an activation computes inside",
+)
 LONGEST = 110  # signs of a derivative that is shown without the derivatives of other quantities
 GRADIENT_VALUE = rule("gradient with numbers", "with the numbers")
 
 
 def mark_of(place: Place) -> str:
     """How a layer is called in headings: 'Layer 2, dense'."""
-    return f"Layer {int(place.path.split('.')[0]) + 1}, {place.layer.name.replace('_', ' ')}"
+    kind = getattr(place.layer, "activation", None) if place.layer.name == "activate" else None
+    name = place.layer.name if kind is None else f"activation {kind.name}"
+    return f"Layer {place.number}{place.mark}, {name.replace('_', ' ')}"
 
 
 def shapes_derivation(stack: Stack) -> Derivation:
@@ -232,7 +236,7 @@ def backward_sections(stack: Stack, objective: Objective) -> list[Section]:
         for symbol, _ in step.made:
             owners[symbol] = mark_of(place)
     for place, _, symbol in stack.weights():
-        owners[symbol] = mark_of(replace(place, layer=stack.layers[int(place.path.split(".")[0])]))
+        owners[symbol] = mark_of(stack.places[int(place.path.split(".")[0])])
     for symbol, _ in objective.made:
         user = next((s for s, expr in objective.moving if expr.has(symbol)), None)
         owners[symbol] = owners.get(user, "Loss")
@@ -319,7 +323,7 @@ def parameters_derivation(stack: Stack) -> Derivation:
             work.claim(HasCount(world, symbol, sides), COUNT, result=True)
         sections.append(work.section())
     last = Work("Together", world)
-    last.claim(HasCount(world, total, (Terms(*map(Numeral, numbers)), Integer(sum(numbers)))), TOTAL, result=True)
+    last.claim(HasCount(world, total, summed(numbers)), TOTAL, result=True)
     last.claim(HasCount(world, Symbol("N_w"), (Integer(weights),)), OF_THESE_WEIGHTS)
     last.claim(HasCount(world, Symbol("N_b"), (Integer(biases),)), AND_BIASES)
     answers = [
@@ -331,6 +335,12 @@ def parameters_derivation(stack: Stack) -> Derivation:
         )
     ]
     return Derivation("Number of parameters", (*sections, last.section()), tuple(answers))
+
+
+def summed(numbers: list[int]) -> tuple[Any, ...]:
+    """The numbers as a sum and their sum; of one number, that alone."""
+    total = Integer(sum(numbers))
+    return (Terms(*map(Numeral, numbers)), total) if len(numbers) > 1 else (total,)
 
 
 def plain_equal(written: Any, number: int) -> bool:
@@ -403,39 +413,7 @@ class Flops:
                 work.claim(HasCount(world, symbol, (written, Integer(number))), OPERATIONS, (words,), True)
             sections.append(work.section())
         last = Work("Together", world)
-        last.claim(
-            HasCount(world, Symbol("M"), (Terms(*map(Numeral, numbers)), Integer(sum(numbers)))), TOTAL, result=True
-        )
+        last.claim(HasCount(world, Symbol("M"), summed(numbers)), TOTAL, result=True)
         answer = count_answer("flops", world, Symbol("M"), sum(numbers), True)
+        sections[0] = replace(sections[0], remark=Reason(COUNTED))
         return Derivation("Multiplications of the forward pass", (*sections, last.section()), (answer,))
-
-
-@questions("receptive_field")
-@dataclass(frozen=True)
-class ReceptiveField:
-    """How many rows of the input one entry of each layer's output depends on: r = r_before + (K - 1) j, with j the product
-    of the strides before."""
-
-    def derive(self, given: Any) -> Derivation:
-        stack = stack_of(given)
-        seen = [p for p in stack.places if len(p.out) == len(stack.shape) > 1 and p.out[1:] != (1, 1)]
-        if not seen or len(stack.shape) < 2:
-            raise GivenError("a receptive field belongs to convolutions and pooling", ("given", "network"))
-        symbols = {p.path: Symbol(f"r_{k}") for k, p in enumerate(seen, 1)}
-        world = stack.counting([(symbols[p.path], ("receptive", p.path)) for p in seen])
-        work = Work("Layer by layer", world)
-        field, apart = 1, 1
-        for place in seen:
-            window = place.layer.window()
-            if window is None:
-                work.claim(HasCount(world, symbols[place.path], (Integer(field),)), SAME_FIELD)
-                continue
-            kernel, stride = window
-            written = Terms(Numeral(field), Factors(Terms(Numeral(kernel), Integer(-1)), Numeral(apart)))
-            field += (kernel - 1) * apart
-            sides = (written, Integer(field))
-            about = (Integer(kernel), Integer(apart))
-            work.claim(HasCount(world, symbols[place.path], sides), FIELD, about, place is seen[-1])
-            apart *= stride
-        answer = count_answer("receptive_field", world, symbols[seen[-1].path], field, True)
-        return Derivation("Receptive field", (work.section(),), (answer,))

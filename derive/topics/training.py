@@ -30,6 +30,12 @@ NEAR = rule("near the derivative", "which is the derivative but for an error of 
 LARGEST = rule("largest output", "the largest output of example {0}: class {1}, counted from zero")
 ABOVE = rule("probability above a half", "example {0}: the probability is above one half, class 1")
 BELOW = rule("probability below a half", "example {0}: the probability is below one half, class 0")
+HALF = rule(
+    "probability of a half", "example {0}: the probability is exactly one half, and no class is the likelier one"
+)
+TIE = rule(
+    "equal outputs", "example {0}: these outputs are equal, and the first is taken, class {1}, counted from zero"
+)
 COUNTS = rule("parameters of an architecture", "the parameters of {0}")
 MULTIPLICATIONS = rule("operations of an architecture", "the multiplications of {0}")
 MORE = rule("difference of architectures", "{0} has more")
@@ -172,9 +178,14 @@ class Predict:
         stack = stack_of(given)
         if not stack.has_numbers:
             raise GivenError("numbers for the input and every parameter are needed", ("given", "values"))
+        last = getattr(getattr(stack.layers[-1], "activation", None), "name", "")
+        if stack.output.shape[int(stack.row)] == 1 and last != "sigmoid":
+            raise GivenError(
+                "one output predicts a class where it is a probability: end with sigmoid", ("given", "network")
+            )
         section, values = numeric_section(stack)
         output = values[stack.output] if stack.row else values[stack.output].T
-        work, answers = Work("Predictions", stack.numeric_world), []
+        work = Work("Predictions", stack.numeric_world)
         for i in range(output.shape[0]):
             row = list(output.row(i))
 
@@ -183,17 +194,21 @@ class Predict:
                 return MatrixElement(stack.output, *map(Integer, place))
 
             if len(row) == 1:
-                above = row[0] > Rational(1, 2)
-                half = Numeral(Rational(1, 2))
+                half, about = Numeral(Rational(1, 2)), (Integer(i + 1),)
+                if row[0] == half.value:
+                    work.equal(at(0), half, why=HALF, about=about, result=True)
+                    continue
+                above = bool(row[0] > half.value)
                 relation = (Gt if above else Lt)(at(0), half, evaluate=False)
-                work.claim(Holds(stack.numeric_world, relation), ABOVE if above else BELOW, (Integer(i + 1),), True)
-                answers.append(int(above))
+                work.claim(Holds(stack.numeric_world, relation), ABOVE if above else BELOW, about, True)
                 continue
             best = max(range(len(row)), key=lambda j: row[j])
             for j in [j for j in range(len(row)) if j != best]:
+                if row[j] == row[best]:
+                    work.equal(at(best), at(j), why=TIE, about=(Integer(i + 1), Integer(best)))
+                    continue
                 relation = Gt(at(best), at(j), evaluate=False)
                 work.claim(Holds(stack.numeric_world, relation), LARGEST, (Integer(i + 1), Integer(best)))
-            answers.append(best)
         return Derivation("Predictions", (section, work.section()))
 
 

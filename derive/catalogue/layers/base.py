@@ -46,6 +46,7 @@ class Layer:
     call: ClassVar[str] = "plain"  # how the twin is called: plain, attention, recurrent
     conventions: ClassVar[tuple[str, ...]] = ("row", "column")
     in_words: ClassVar[str] = ""  # what it does, for tables
+    least_rows: ClassVar[int] = 1  # examples (or places of an image) without which it cannot be trained
 
     def expanded(self, shape: Shape) -> tuple[Any, ...]:
         """The layers of which it is made for an input of this shape; itself for a layer of its own kind."""
@@ -67,6 +68,11 @@ class Layer:
         """How far it looks and how far it steps, where it works in windows: for the receptive field."""
         return None
 
+    def rows_seen(self, first: int, last: int, shape: Shape) -> tuple[int, int]:
+        """The rows of its input (of this shape) on which rows first to last of its output depend, on an image without end;
+        none where the second is the smaller. Raises NotDerivable where a layer looks at rows in no such way."""
+        raise NotDerivable(f"a receptive field through {self.name}")
+
     def equations(self, step: Any) -> None:
         """Its forward equations, told to `step`; raises NotDerivable where matrix notation has none."""
         raise NotDerivable(f"forward equations of {self.name} in matrix notation")
@@ -74,6 +80,33 @@ class Layer:
     def twin(self, shape: Shape) -> dict[str, Any]:
         """The arguments with which the twin is made."""
         return {}
+
+
+class PlaceByPlace(Layer):
+    """A layer of which each entry of the output looks at one place of the input (its statistics, if any, taken as given)."""
+
+    learns: ClassVar[bool] = False
+
+    def rows_seen(self, first: int, last: int, shape: Shape) -> tuple[int, int]:
+        return first, last
+
+
+def seen_through(layers: Any, first: int, last: int, shape: Shape) -> tuple[int, int]:
+    """The rows of what goes into the first of these layers on which rows first to last of the last one's output depend."""
+    shapes = [shape]
+    for layer in layers:
+        shapes.append(layer.out(shapes[-1]))
+    for layer, before in zip(reversed(layers), reversed(shapes[:-1]), strict=True):
+        if first > last:
+            break
+        first, last = layer.rows_seen(first, last, before)
+    return first, last
+
+
+def united(ranges: Any) -> tuple[int, int]:
+    """From the first to the last row of several ranges; empty ones do not count."""
+    kept = [(a, b) for a, b in ranges if a <= b]
+    return (min(a for a, _ in kept), max(b for _, b in kept)) if kept else (0, -1)
 
 
 def features(shape: Shape, name: str) -> int:
@@ -91,11 +124,49 @@ def image(shape: Shape, name: str, rank: int = 3) -> Shape:
     return shape
 
 
+@dataclass(frozen=True)
+class Numbered:
+    """A layer of its own kind: its number in the author's list (repetitions counted), and which part of the author's layer
+    it is, as a letter, where that one is made of several that learn."""
+
+    layer: Any
+    number: int
+    part: str = ""
+
+
+def numbered(listed: Any, shape: Shape) -> list[Numbered]:
+    """The layers with blocks replaced by what they are made of, for an input of this shape."""
+    found: list[Numbered] = []
+    number = 0
+    for layer in listed:
+        repeat = getattr(layer, "repeat", 1)
+        parts = _parts(layer, shape)
+        size = len(parts) // repeat
+        for _ in range(repeat):
+            number += 1
+            found += _lettered(parts[:size], number)
+            parts = parts[size:]
+        shape = layer.out(shape)
+    return found
+
+
+def _parts(layer: Any, shape: Shape) -> list[Any]:
+    found: list[Any] = []
+    for part in layer.expanded(shape):
+        found += [part] if part == layer else _parts(part, shape)
+        shape = part.out(shape)
+    return found
+
+
+def _lettered(parts: list[Any], number: int) -> list[Numbered]:
+    """An activation has the letter of what stands before it."""
+    places = [k for k, part in enumerate(parts) if not isinstance(part, PlaceByPlace) or part.learns]
+    if len(places) < 2:
+        return [Numbered(part, number) for part in parts]
+    letters = [chr(ord("a") + max(sum(place <= k for place in places) - 1, 0)) for k in range(len(parts))]
+    return [Numbered(part, number, letter) for part, letter in zip(parts, letters, strict=True)]
+
+
 def expanded(listed: Any, shape: Shape) -> tuple[Any, ...]:
     """The layers with blocks replaced by what they are made of, for an input of this shape."""
-    found: list[Any] = []
-    for layer in listed:
-        parts = layer.expanded(shape)
-        found += parts if parts == (layer,) else expanded(parts, shape)
-        shape = layer.out(shape)
-    return tuple(found)
+    return tuple(item.layer for item in numbered(listed, shape))

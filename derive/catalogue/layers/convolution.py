@@ -26,6 +26,11 @@ def reach(size: int, kernel: int, stride: int, padding: Any, dilation: int) -> i
     return room // stride + 1
 
 
+def before(kernel: int, padding: Any, dilation: int) -> int:
+    """How many zeros stand before the first entry; of an odd number 'same' puts one more behind, as torch does."""
+    return dilation * (kernel - 1) // 2 if padding == "same" else 0 if padding == "valid" else padding
+
+
 def _along(value: Any, axis: int) -> Any:
     return value if isinstance(value, str) else value[axis]
 
@@ -66,8 +71,12 @@ class Conv2d(Layer):
     def operations(self, shape: Shape) -> tuple[tuple[Any, str], ...]:
         return (((*self.out(shape), shape[0] // self.groups, *self.kernel), "a window for each output entry"),)
 
-    def window(self) -> tuple[int, int] | None:
+    def window(self) -> tuple[int, int]:
         return self.dilation[0] * (self.kernel[0] - 1) + 1, self.stride[0]
+
+    def rows_seen(self, first: int, last: int, shape: Shape) -> tuple[int, int]:
+        (field, stride), pad = self.window(), before(self.kernel[0], _along(self.padding, 0), self.dilation[0])
+        return first * stride - pad, last * stride - pad + field - 1
 
     def equations(self, step: Any) -> None:
         if self.groups > 1 or self.dilation != (1, 1):
@@ -123,8 +132,12 @@ class Conv1d(Layer):
     def operations(self, shape: Shape) -> tuple[tuple[Any, str], ...]:
         return (((*self.out(shape), shape[0] // self.groups, self.kernel), "a window for each output entry"),)
 
-    def window(self) -> tuple[int, int] | None:
+    def window(self) -> tuple[int, int]:
         return self.dilation * (self.kernel - 1) + 1, self.stride
+
+    def rows_seen(self, first: int, last: int, shape: Shape) -> tuple[int, int]:
+        (field, stride), pad = self.window(), before(self.kernel, self.pad, self.dilation)
+        return first * stride - pad, last * stride - pad + field - 1
 
     def twin(self, shape: Shape) -> dict[str, Any]:
         padding = 0 if self.pad == "valid" else self.pad
@@ -167,6 +180,11 @@ class ConvTranspose2d(Layer):
 
     def operations(self, shape: Shape) -> tuple[tuple[Any, str], ...]:
         return (((*shape, self.filters, *self.kernel), "a window for each input entry"),)
+
+    def rows_seen(self, first: int, last: int, shape: Shape) -> tuple[int, int]:
+        """Input row i spreads over the output rows i S - P to i S - P + K - 1."""
+        pad, stride = self.pad[0], self.stride[0]
+        return -((self.kernel[0] - 1 - pad - first) // stride), (last + pad) // stride
 
     def twin(self, shape: Shape) -> dict[str, Any]:
         return {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from derive.algebra.nodes import matmul
-from derive.catalogue.layers.base import Layer, Shape, Weight, features
+from derive.catalogue.layers.base import Layer, PlaceByPlace, Shape, Weight, features
 from derive.catalogue.registry import layers
 from derive.problem.types import Activation, ActivationWord, Size
 
@@ -55,7 +55,7 @@ class Dense(Layer):
 
 @layers("activate")
 @dataclass(frozen=True)
-class Activate(Layer):
+class Activate(PlaceByPlace):
     """An activation by itself: a function of the table entry by entry, or softmax over the features."""
 
     activation: ActivationWord

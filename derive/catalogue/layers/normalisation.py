@@ -9,11 +9,12 @@ from sympy import Integer, Rational, sqrt
 from sympy.matrices.expressions import OneMatrix
 
 from derive.algebra.nodes import Map, Mean, Slot, add, matmul, transpose
-from derive.catalogue.layers.base import Layer, Shape, Weight, features
+from derive.catalogue.layers.base import Layer, PlaceByPlace, Shape, Weight, features
 from derive.catalogue.registry import layers
 from derive.problem.types import Unit
 
 EPSILON = Rational(1, 10**5)
+GAIN = "each entry times its gain"
 
 
 def by_rows(vector: Any, rows: Any) -> Any:
@@ -23,12 +24,14 @@ def by_rows(vector: Any, rows: Any) -> Any:
 
 @layers("batch_norm")
 @dataclass(frozen=True)
-class BatchNorm(Layer):
+class BatchNorm(PlaceByPlace):
     """Each feature minus its mean over the batch, over its standard deviation, times a gain, plus a shift (Ioffe and
     Szegedy 2015), as in training: PyTorch's BatchNorm1d. On images (BatchNorm2d) only sizes and counts."""
 
     conventions: ClassVar[tuple[str, ...]] = ("row",)
     in_words: ClassVar[str] = "each feature centred and scaled over the batch"
+    least_rows: ClassVar[int] = 2  # one has no variance
+    learns: ClassVar[bool] = True
 
     @property
     def torch(self) -> str:  # type: ignore[override]
@@ -41,6 +44,9 @@ class BatchNorm(Layer):
     def weights(self, shape: Shape, row: bool) -> tuple[Weight, ...]:
         size = shape[0] if len(shape) == 3 else shape[-1]
         return Weight("g", (size,), "weight"), Weight("b", (size,), "bias", is_bias=True)
+
+    def operations(self, shape: Shape) -> tuple[tuple[Any, str], ...]:
+        return ((shape, GAIN),)
 
     def equations(self, step: Any) -> None:
         x, n = step.x, step.x.shape[0]
@@ -70,6 +76,9 @@ class LayerNorm(Layer):
         size = features(shape, "layer_norm")
         return Weight("g", (size,), "weight"), Weight("b", (size,), "bias", is_bias=True)
 
+    def operations(self, shape: Shape) -> tuple[tuple[Any, str], ...]:
+        return ((shape, GAIN),)
+
     def equations(self, step: Any) -> None:
         x = step.x
         if not step.row:
@@ -96,7 +105,7 @@ class LayerNorm(Layer):
 
 @layers("dropout")
 @dataclass(frozen=True)
-class Dropout(Layer):
+class Dropout(PlaceByPlace):
     """In training each entry is zero with probability p and divided by 1 - p otherwise (Srivastava et al. 2014), so that
     its mean stays; in evaluation nothing happens. PyTorch's Dropout."""
 

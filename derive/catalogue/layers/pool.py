@@ -39,8 +39,12 @@ class _Pool(Layer):
         pad = (0, 0) if self.padding == "valid" else self.padding
         return (*step.place.shape[1:], *self.kernel, *(self.stride or self.kernel), *pad)
 
-    def window(self) -> tuple[int, int] | None:
+    def window(self) -> tuple[int, int]:
         return self.kernel[0], (self.stride or self.kernel)[0]
+
+    def rows_seen(self, first: int, last: int, shape: Shape) -> tuple[int, int]:
+        (field, stride), pad = self.window(), 0 if self.padding == "valid" else self.padding[0]
+        return first * stride - pad, last * stride - pad + field - 1
 
     def twin(self, shape: Shape) -> dict[str, Any]:
         padding = 0 if self.padding == "valid" else self.padding
@@ -104,6 +108,9 @@ class GlobalAvgPool2d(Layer):
 
     def out(self, shape: Shape) -> Shape:
         return (image(shape, "global_avg_pool2d")[0], 1, 1)
+
+    def rows_seen(self, first: int, last: int, shape: Shape) -> tuple[int, int]:
+        return 0, shape[1] - 1
 
     def equations(self, step: Any) -> None:
         step.image()

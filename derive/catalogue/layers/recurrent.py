@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sympy import Integer
 from sympy.matrices.expressions import ZeroMatrix
 
 from derive.algebra.functions import sigmoid, tanh
@@ -68,8 +67,9 @@ class _Recurrent(Layer):
         """W x + b + U h + c."""
         return add(self.from_input(step, gate, x), self.from_state(step, gate, h))
 
-    def start(self) -> Any:
-        return ZeroMatrix(Integer(self.units), Integer(1))
+    def start(self, step: Any, letter: str) -> Any:
+        """The state before the first step: given under its name, or zero."""
+        return step.initial(letter, self.units)
 
 
 @layers("rnn")
@@ -80,7 +80,7 @@ class RNN(_Recurrent):
     torch: ClassVar[str] = "torch.nn.RNN"
 
     def equations(self, step: Any) -> None:
-        h = self.start()
+        h = self.start(step, "h")
         for t, x in enumerate(step.sequence(), 1):
             z = step.define(f"z_{t}", self.both(step, "", x, h))
             h = step.define(f"h_{t}", Map(tanh(Slot(0)), z))
@@ -96,7 +96,7 @@ class LSTM(_Recurrent):
     gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
 
     def equations(self, step: Any) -> None:
-        h, cell = self.start(), self.start()
+        h, cell = self.start(step, "h"), self.start(step, "s")
         for t, x in enumerate(step.sequence(), 1):
             i, f, o = (
                 step.define(f"{g}_{t}", Map(sigmoid(Slot(0)), self.both(step, g, x, h))) for g in ("i", "f", "o")
@@ -117,7 +117,7 @@ class GRU(_Recurrent):
     gates: ClassVar[tuple[str, ...]] = ("r", "u", "n")
 
     def equations(self, step: Any) -> None:
-        h = self.start()
+        h = self.start(step, "h")
         for t, x in enumerate(step.sequence(), 1):
             r, u = (step.define(f"{g}_{t}", Map(sigmoid(Slot(0)), self.both(step, g, x, h))) for g in ("r", "u"))
             inside = add(self.from_input(step, "n", x), hadamard(r, self.from_state(step, "n", h)))

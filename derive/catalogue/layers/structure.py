@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from derive.algebra.nodes import add, matmul
-from derive.catalogue.layers.base import Layer, Shape, Weight, expanded
+from derive.catalogue.layers.base import Layer, Shape, Weight, expanded, seen_through, united
 from derive.catalogue.registry import layers
+from derive.errors import NotDerivable
 from derive.problem.types import InnerLayers, Size
 
 
@@ -61,6 +62,9 @@ class Residual(Layer):
             raise ValueError(f"a residual block must keep its shape: {shape} goes in, {here} comes out")
         return shape
 
+    def rows_seen(self, first: int, last: int, shape: Shape) -> tuple[int, int]:
+        return united([(first, last), seen_through(self.layers, first, last, shape)])
+
     def equations(self, step: Any) -> None:
         step.result("a", add(step.x, step.through(self.layers)))
 
@@ -83,3 +87,8 @@ class Concatenate(Layer):
             raise ValueError(f"branches put side by side differ in size: {' and '.join(map(str, outs))}")
         total = sum(out[axis] for out in outs)
         return (*outs[0][:axis], total, *outs[0][axis + 1 :])
+
+    def rows_seen(self, first: int, last: int, shape: Shape) -> tuple[int, int]:
+        if len(shape) != 3:
+            raise NotDerivable("a receptive field through rows side by side")
+        return united(seen_through([branch], first, last, shape) for branch in self.branches)

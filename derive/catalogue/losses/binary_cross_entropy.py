@@ -19,6 +19,7 @@ class BinaryCrossEntropy:
     reduction: Literal["mean", "sum", "none"] = "mean"
 
     on: ClassVar[str] = "elements"
+    target: ClassVar[str] = "binary"  # the domain of what it compares with
     takes: ClassVar[tuple[str, ...]] = ("probabilities", "outputs", "logits")
     after: ClassVar[tuple[str, ...] | None] = ("sigmoid",)  # activations of the last layer that it needs
     twin: ClassVar[str] = "torch.nn.functional.binary_cross_entropy"

@@ -19,6 +19,7 @@ class CrossEntropy:
     reduction: Literal["mean", "sum", "none"] = "mean"
 
     on: ClassVar[str] = "classes"
+    target: ClassVar[str] = "one_hot"  # the domain of what it compares with
     takes: ClassVar[tuple[str, ...]] = ("probabilities", "logits")
     after: ClassVar[tuple[str, ...] | None] = ("softmax",)  # activations of the last layer that it needs
     twin: ClassVar[str] = "torch.nn.functional.cross_entropy"

@@ -19,6 +19,7 @@ class Hinge:
     reduction: Literal["mean", "sum", "none"] = "mean"
 
     on: ClassVar[str] = "elements"
+    target: ClassVar[str] = "sign"  # the domain of what it compares with
     takes: ClassVar[tuple[str, ...]] = ("outputs",)
     after: ClassVar[tuple[str, ...] | None] = None  # not for networks yet
     twin: ClassVar[str] = "torch.nn.functional.margin_ranking_loss"

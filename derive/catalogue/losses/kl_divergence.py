@@ -21,6 +21,7 @@ class KLDivergence:
     reduction: Literal["batchmean", "mean", "sum", "none"] = "batchmean"
 
     on: ClassVar[str] = "elements"
+    target: ClassVar[str] = "probabilities"  # the domain of what it compares with
     takes: ClassVar[tuple[str, ...]] = ("probabilities", "outputs")
     after: ClassVar[tuple[str, ...] | None] = None  # not for networks yet
     twin: ClassVar[str] = "torch.nn.functional.kl_div"

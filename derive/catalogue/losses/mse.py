@@ -18,6 +18,7 @@ class MeanSquaredError:
     reduction: Literal["mean", "sum", "none"] = "mean"
 
     on: ClassVar[str] = "elements"
+    target: ClassVar[str] = "real"  # the domain of what it compares with
     takes: ClassVar[tuple[str, ...]] = ("outputs",)
     after: ClassVar[tuple[str, ...] | None] = ()  # activations of the last layer that it needs
     twin: ClassVar[str] = "torch.nn.functional.mse_loss"
