@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sympy import Integer
 
@@ -18,6 +18,7 @@ from derive.errors import InputError
 from derive.pipeline import solve, vocabulary
 from derive.problem.model import Given, Network
 from derive.problem.read import read_problem
+from tests.drawn import examples
 
 WORDS, LOSSES, QUESTIONS = dict(layers), vocabulary().losses, vocabulary().questions
 
@@ -78,7 +79,7 @@ def test_a_receptive_field_holds_and_another_is_refused(shape: Any, listed: Any,
     assert not judge(answer.claim(Integer(rows - 1))).passed
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@examples(12)
 @given(st.data())
 def test_receptive_fields_of_layers_that_gather_and_spread(data: Any) -> None:
     size = st.integers(1, 3)

@@ -171,6 +171,13 @@ def window_and_distance(c: Cited) -> bool:
     )
 
 
+def rows_meet(c: Cited) -> bool:
+    """Whether some layer as far as the one counted is no window that slides, and no layer that works place by place."""
+    last = int(c.tag(c.left)[1].split(".")[0])
+    others = ("torch.nn.ConvTranspose", "torch.nn.AdaptiveAvgPool", "residual", "concatenate")
+    return any(layer.torch.startswith(others) for layer in c.world.layers[: last + 1])
+
+
 STACK = {
     "count of a layer": COUNT
     & stack
@@ -212,6 +219,13 @@ STACK = {
             )
         ),
     ),
+    "receptive field followed back": COUNT
+    & stack
+    & is_part("receptive")
+    & about_nothing
+    & Predicate("a layer up to here spreads rows, joins branches or takes all places", rows_meet),
+    "receptive field without borders": COUNT & stack & is_part("receptive") & about_nothing,
+    "what is counted as a multiplication": COUNT & stack & is_part("operations") & about_nothing,
     "parameters of an architecture": COUNT
     & stack
     & is_whole("count")

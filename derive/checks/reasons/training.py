@@ -103,6 +103,19 @@ def names_the_class(c: Cited) -> bool:
     )
 
 
+@that("the first of two outputs is the one named")
+def names_equal_outputs(c: Cited) -> bool:
+    return (
+        len(c.about) == 2
+        and isinstance(c.left, MatrixElement)
+        and isinstance(c.right, MatrixElement)
+        and (
+            (same(c.left.i + 1, c.about[0]) and same(c.left.j, c.about[1]) and c.left.j < c.right.j)
+            or (same(c.left.j + 1, c.about[0]) and same(c.left.i, c.about[1]) and c.left.i < c.right.i)
+        )
+    )
+
+
 def _above(c: Cited) -> bool:
     relation = c.claim.relation
     return isinstance(relation.gts, MatrixElement) and same(relation.lts, plain(1) / 2)
@@ -166,6 +179,8 @@ TRAINING = {
     & left(lambda e: type(e).__name__ == "Magnitude", "is a magnitude")
     & right(is_value),
     "largest output": claims(Holds) & run & names_the_class,
+    "probability of a half": claims(Equal) & run & names_the_example & right(is_half),
+    "equal outputs": claims(Equal) & run & names_equal_outputs,
     "probability above a half": claims(Holds) & run & names_the_example & Predicate("it is above one half", _above),
     "probability below a half": claims(Holds) & run & names_the_example & Predicate("it is below one half", _below),
 }
