@@ -107,24 +107,85 @@ class HasCount(Claim):
 
 
 @dataclass(frozen=True)
+class Assumption(Claim):
+    """A condition under which what follows holds, stated before it is used: a line without a tick. The points of its
+    world are drawn by it."""
+
+    relation: Any
+
+
+Point = tuple[tuple[Any, Any], ...]  # ((symbol, value), ...)
+
+
+@dataclass(frozen=True)
 class IsMinimum(Claim):
-    """The objective has its minimum over the symbols of `point` at that point, ((symbol, value), ...), among the points
-    where the arrays (or scalars) of `constraints` are zero. Symbols stay in their domains: positive, a probability,
-    positive definite."""
+    """The objective has its minimum (or maximum) over the symbols of `point` at that point, ((symbol, value), ...), among
+    the points where the arrays (or scalars) of `constraints` are zero. Symbols stay in their domains: positive, a
+    probability, positive definite. A value in which a symbol of the point stands says that every value of it will do.
+
+    `proof` names what the steps before have shown (PROOFS); without one, the claim is that the point is stationary and
+    that nothing lower was found: no tick.
+    """
 
     objective: Any
-    point: tuple[tuple[Any, Any], ...]
+    point: Point
     constraints: tuple[Any, ...] = ()
+    is_maximum: bool = False
+    is_local: bool = False
+    proof: str = ""
+
+
+PROOFS = {
+    "convex": "the objective (or its Lagrange function, where there are constraints) is convex, for a maximum concave",
+    "squares": "the objective is a sum of squares and what it is worth at the point",
+    "values": "values at all stationary points, and limits at the ends of the domain",
+    "curvature": "the second derivatives at the point (a local minimum)",
+    "stages": "first in some unknowns for any values of the others, then in these",
+    "substitution": "convex in a variable that stands for the unknown one to one",
+}
+
+
+@dataclass(frozen=True)
+class IsStationary(Claim):
+    """All first derivatives of the objective in the symbols `over` vanish at each of the points; with `are_all` nowhere
+    else. A value in which a symbol of its point stands says that every value of it will do."""
+
+    objective: Any
+    over: tuple[Any, ...]
+    points: tuple[Point, ...]
+    are_all: bool = False
+
+
+@dataclass(frozen=True)
+class IsSaddle(Claim):
+    """The objective is stationary at the point, and takes larger and smaller values as near to it as one likes."""
+
+    objective: Any
+    point: Point
+
+
+@dataclass(frozen=True)
+class NoMinimum(Claim):
+    """The objective has no minimum (or maximum): along `path`, which gives each unknown as `parameter` goes to infinity,
+    it tends to `bound`, which is infinite, or which it comes near to everywhere on that way and reaches nowhere."""
+
+    objective: Any
+    path: Point
+    parameter: Any
+    bound: Any
+    is_maximum: bool = False
 
 
 @dataclass(frozen=True)
 class IsLimit(Claim):
-    """`of` tends to `value` as the scalar `variable` tends to `to` (a number, or SymPy's infinities)."""
+    """`of` tends to `value` as the scalar `variable` tends to `to` (numbers, or SymPy's infinities); `side` is 1 where it
+    comes from above alone, -1 from below."""
 
     of: Any
     variable: Any
     to: Any
     value: Any
+    side: int = 0
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from derive.algebra.notation import latex, relation_between, text
 from derive.algebra.numbers import numerals
 from derive.derivation import HasShape, Refuted
 from derive.document.latex import reason as reason_latex
+from derive.document.latex import sentence_latex
 from derive.document.outline import sides_of
-from derive.document.text import reason_text
+from derive.document.statements import SAID, said
+from derive.document.text import reason_text, sentence_text
 from derive.report import Verdict
 
 FORMAT = 1
@@ -109,7 +111,9 @@ def claim_text(claim: Any) -> str:
         return f"{text(claim.of)}: " + " x ".join(map(text, claim.shape))
     if isinstance(claim, Refuted):
         return f"not true, whatever {claim.by} says: {claim_text(claim.claim)}"
-    relation = getattr(getattr(claim, "relation", None), "rel_op", "")
+    if isinstance(claim, SAID):
+        return sentence_text(said(claim))
+    relation = getattr(getattr(claim, "relation", None), "rel_op", "").replace("==", "=")
     sides = sides_of(claim)
     signs = [
         relation or ("=" if relation_between(a, b) == "=" else "≈") for a, b in zip(sides, sides[1:], strict=False)
@@ -123,6 +127,8 @@ def claim_latex(claim: Any) -> str:
         return _shape_latex(claim)
     if isinstance(claim, Refuted):
         return claim_latex(claim.claim)
+    if isinstance(claim, SAID):
+        return sentence_latex(said(claim))
     relation = {"<=": r"\le", ">=": r"\ge", "!=": r"\neq"}.get(getattr(getattr(claim, "relation", None), "rel_op", ""))
     relation = relation or getattr(getattr(claim, "relation", None), "rel_op", "")
     sides = sides_of(claim)

@@ -11,6 +11,7 @@ STRENGTHS = {
     "sampled": "agrees at adversarial points",
     "tried": "was not refuted at the points tried, and would need a proof: no tick",
     "defined": "a name is given: nothing to refute, no tick",
+    "assumed": "a condition that is stated before it is used, and that the points are drawn by: no tick",
 }
 
 
@@ -36,8 +37,8 @@ class Verdict:
 
     @property
     def is_claim(self) -> bool:
-        """Whether anything was at stake: a definition is no claim."""
-        return self.strength != "defined"
+        """Whether anything was at stake: a definition is no claim, nor is an assumption."""
+        return self.strength not in ("defined", "assumed")
 
 
 @dataclass(frozen=True)

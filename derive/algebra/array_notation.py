@@ -95,6 +95,9 @@ class ArrayPrinter:
     def _print_Det(self, expr: Any) -> str:
         return self.called(r"\det", expr)
 
+    def _print_Rank(self, expr: Any) -> str:
+        return self.called(r"\operatorname{rank}", expr)
+
     def _print_LogDet(self, expr: Any) -> str:
         return self.called(r"\log\det", expr)
 

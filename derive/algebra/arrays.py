@@ -115,6 +115,10 @@ class LogDet(_OfArrays):
     """The logarithm of the determinant of a matrix whose determinant is positive."""
 
 
+class Rank(_OfArrays):
+    """The number of independent columns (or rows) of a matrix."""
+
+
 class LargestEntry(_OfArrays):
     """The largest entry of an array."""
 

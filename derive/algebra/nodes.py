@@ -371,12 +371,27 @@ class Prime(Function):
 
 
 class LimitOf(Expr):
-    """The limit of a scalar as a variable tends to a number or to infinity, not yet worked out."""
+    """The limit of a scalar as a variable tends to a number (from above where `side` is 1, from below where it is -1) or to
+    infinity, not yet worked out."""
 
     is_commutative = True
 
-    def __new__(cls, of: Any, variable: Any, to: Any) -> Expr:
-        return Expr.__new__(cls, strict(of), variable, strict(to))
+    def __new__(cls, of: Any, variable: Any, to: Any, side: int = 0) -> Expr:
+        return Expr.__new__(cls, strict(of), variable, strict(to), *([Integer(side)] if side else []))
+
+
+class At(Expr):
+    """A scalar where variables have values, not yet worked out: At(x**2, x, 3), At(x*y, x, 3, y, 4)."""
+
+    is_commutative = True
+
+    def __new__(cls, of: Any, *places: Any) -> Expr:
+        return Expr.__new__(cls, strict(of), *places)
+
+    @property
+    def places(self) -> list[tuple[Any, Any]]:
+        """(variable, value), in order."""
+        return list(zip(self.args[1::2], self.args[2::2], strict=True))
 
 
 class Expectation(Expr):

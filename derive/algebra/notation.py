@@ -383,8 +383,13 @@ class _Printer(ArrayPrinter, LatexPrinter):
         return rf"\mathrm{{E}}\left[{self._print(expr.args[0])}\right]"
 
     def _print_LimitOf(self, expr: nodes.LimitOf) -> str:
-        of, variable, to = expr.args
-        return rf"\lim_{{{self._print(variable)} \to {self._print(to)}}} {self.bracket(of, PRODUCT)}"
+        of, variable, to = expr.args[:3]
+        side = {(): "", (1,): "^{+}", (-1,): "^{-}"}[expr.args[3:]]
+        return rf"\lim_{{{self._print(variable)} \to {self._print(to)}{side}}} {self.bracket(of, PRODUCT)}"
+
+    def _print_At(self, expr: nodes.At) -> str:
+        places = r",\, ".join(f"{self._print(variable)} = {self._print(value)}" for variable, value in expr.places)
+        return rf"\left. {self.bracket(expr.args[0], PRODUCT)} \right|_{{{places}}}"
 
     def _print_Partial(self, expr: nodes.Partial) -> str:
         return self.derivative(expr.args[0], expr.args[1:])

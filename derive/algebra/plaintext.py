@@ -171,8 +171,12 @@ class _Text(StrPrinter):
         return f"E[{self._print(expr.args[0])}]"
 
     def _print_LimitOf(self, expr: nodes.LimitOf) -> str:
-        of, variable, to = map(self._print, expr.args)
-        return f"lim {variable}->{to} {of}"
+        of, variable, to = map(self._print, expr.args[:3])
+        side = {(): "", (1,): "+", (-1,): "-"}[expr.args[3:]]
+        return f"lim {variable}->{to}{side} {self.wrap(expr.args[0])}"
+
+    def _print_At(self, expr: nodes.At) -> str:
+        return f"{self.wrap(expr.args[0])}({', '.join(f'{self._print(v)}={self._print(e)}' for v, e in expr.places)})"
 
     def _print_Partial(self, expr: nodes.Partial) -> str:
         below = " ".join(f"d{self._print(symbol)}" for symbol in expr.args[1:])
@@ -305,7 +309,7 @@ class _Text(StrPrinter):
 CALLED = {
     "Norm": "norm", "TraceOf": "trace", "Det": "det", "LogDet": "logdet", "LargestEntry": "max", "RowLargest": "max",
     "LogSumExp": "logsumexp", "RowLogSumExp": "logsumexp", "Inv": "inv", "Diag": "diag", "Diagonal": "diag",
-    "Kron": "kron", "RowSoftmax": "softmax", "RowLogSoftmax": "log_softmax",
+    "Kron": "kron", "Rank": "rank", "RowSoftmax": "softmax", "RowLogSoftmax": "log_softmax",
 }  # fmt: skip
 OF_ROWS = {"RowLargest", "RowLogSumExp", "RowSoftmax", "RowLogSoftmax"}
 

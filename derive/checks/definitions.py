@@ -1,4 +1,5 @@
-"""The checker of definitions: nothing is refuted; a line that is called a definition must be one."""
+"""The checkers of what is no claim: a line that is called a definition must be one, and the points of a world must obey what
+is assumed of it."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ from typing import Any
 from sympy import Basic, MatrixBase
 
 from derive.algebra.nodes import plain
-from derive.checks.referee import check
-from derive.derivation import Definition
+from derive.checks.evaluate import truth
+from derive.checks.referee import check, points
+from derive.derivation import Assumption, Definition
 from derive.report import Verdict
 
 
@@ -22,6 +24,16 @@ def check_definition(claim: Definition, seed: int = 0) -> Verdict:
         return Verdict(True, "a definition", 0, 0.0, strength="defined")
     detail = f"{claim.symbol} is not defined so" if meanings else f"{claim.symbol} is not defined at all"
     return Verdict(False, "a definition", 0, float("inf"), detail)
+
+
+@check.register
+def check_assumption(claim: Assumption, seed: int = 0) -> Verdict:
+    """The points at which everything else is checked obey the assumption."""
+    count = 0
+    for count, bindings in enumerate(points(claim.world, [claim.relation], seed), 1):
+        if not truth(claim.relation, bindings):
+            return Verdict(False, "an assumption", count, float("inf"), "the points tried do not obey it", "assumed")
+    return Verdict(True, "an assumption", count, 0.0, strength="assumed")
 
 
 def _same(one: Any, other: Any) -> bool:

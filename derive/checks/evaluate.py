@@ -344,6 +344,12 @@ def _gradient(expr: Any, scope: Scope) -> Tensor:
     return found
 
 
+@value_in.register(nodes.At)
+def _at(expr: nodes.At, scope: Scope) -> Tensor:
+    """The value where the variables have other ones."""
+    return value_in(expr.args[0], scope.having({variable: value_in(value, scope) for variable, value in expr.places}))
+
+
 @value_in.register(MatMul)
 def _matmul(expr: MatMul, scope: Scope) -> Tensor:
     scalar, product = number(1), None

@@ -45,6 +45,11 @@ def _logdet(expr: arrays.LogDet, scope: Scope) -> Tensor:
     return torch.linalg.slogdet(value_in(expr.array, scope)).logabsdet
 
 
+@value_in.register(arrays.Rank)
+def _rank(expr: arrays.Rank, scope: Scope) -> Tensor:
+    return torch.linalg.matrix_rank(value_in(expr.array, scope)).to(torch.float64)
+
+
 @value_in.register(arrays.LargestEntry)
 def _largest(expr: arrays.LargestEntry, scope: Scope) -> Tensor:
     return value_in(expr.array, scope).max()

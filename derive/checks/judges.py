@@ -12,6 +12,7 @@ from derive.checks import network_run as network_run
 from derive.checks import optimiser_run as optimiser_run
 from derive.checks import optimum as optimum
 from derive.checks import stack_run as stack_run
+from derive.checks import unbounded as unbounded
 from derive.checks.referee import check as check
 from derive.derivation import Claim
 from derive.report import Verdict

@@ -24,7 +24,12 @@ def check_limit(claim: IsLimit, seed: int = 0) -> Verdict:
     method = "values on the way, evaluated in torch"
     for bindings in points(claim.world, [claim.of, claim.value], seed):
         count += 1
-        for side in sides(claim.to):
+        for side in (claim.side,) if claim.side else sides(claim.to):
+            if claim.value in (oo, -oo):
+                fault = _not_unbounded(claim, side, bindings)
+                if fault:
+                    return Verdict(False, method, count, float("inf"), f"{fault} (seed {seed})")
+                continue
             gaps = [_gap(claim, place, bindings) for place in way(claim.to, side)]
             worst = max(worst, gaps[-1])
             if not all(after <= max(NEAR * before, NOISE) for before, after in zip(gaps, gaps[1:], strict=False)):
@@ -42,6 +47,20 @@ def way(to: Any, side: int) -> list[float]:
     if to in (oo, -oo):
         return [side / distance for distance in WAY]
     return [float(to) + side * distance for distance in WAY]
+
+
+def _not_unbounded(claim: IsLimit, side: int, bindings: Bindings) -> str:
+    """Values that do anything else than grow beyond every bound, each power of ten about as much as the one before."""
+    places = [float(claim.to) + side * 10.0**-k if claim.to not in (oo, -oo) else side * 10.0**k for k in range(1, 8)]
+    sign = 1 if claim.value == oo else -1
+    values = [sign * float(evaluate(claim.of, moved(claim.world, claim.variable, place, bindings))) for place in places]
+    finite = [value for value in values if abs(value) != float("inf")]
+    rises = [after - before for before, after in zip(finite, finite[1:], strict=False)]
+    ends = len(finite) == len(values) or values[len(finite)] == float("inf")
+    steady = all(later >= 0.8 * earlier for earlier, later in zip(rises[-3:], rises[-2:], strict=False))
+    if ends and all(v == v for v in values) and steady and (not rises or rises[-1] > 0) and values[-1] > 0:
+        return ""
+    return f"the values on the way are {[f'{sign * v:.6g}' for v in values]}"
 
 
 def _gap(claim: IsLimit, place: float, bindings: Bindings) -> float:

@@ -17,7 +17,21 @@ from sympy.matrices.expressions.matexpr import MatrixElement, MatrixExpr
 from sympy.matrices.immutable import ImmutableDenseMatrix
 
 from derive.algebra import arrays, nodes
-from derive.derivation import Claim, Equal, HasCount, HasMean, HasShape, Holds, IsGradient, IsLimit, IsMinimum
+from derive.derivation import (
+    Claim,
+    Equal,
+    HasCount,
+    HasMean,
+    HasShape,
+    Holds,
+    IsGradient,
+    IsLimit,
+    IsMinimum,
+    IsSaddle,
+    IsStationary,
+    NoMinimum,
+    Point,
+)
 from derive.errors import ShapeError
 
 LABELLED = arrays.Jacobian | arrays.Hessian | arrays.Change | arrays.ScalarChange
@@ -78,11 +92,37 @@ def _of_limit(claim: IsLimit) -> Iterator[Mutant]:
 
 
 @mutants.register(IsMinimum)
-def _of_point(claim: IsMinimum) -> Iterator[Mutant]:
-    for k, (symbol, value) in enumerate(claim.point):
+@mutants.register(IsSaddle)
+def _of_point(claim: Any) -> Iterator[Mutant]:
+    for mutation, point, before, after in _moved(claim.point):
+        yield Mutant(mutation, replace(claim, point=point), before, after)
+
+
+@mutants.register(IsStationary)
+def _of_points(claim: IsStationary) -> Iterator[Mutant]:
+    for k, listed in enumerate(claim.points):
+        for mutation, point, before, after in _moved(listed):
+            wrong = (*claim.points[:k], point, *claim.points[k + 1 :])
+            yield Mutant(mutation, replace(claim, points=wrong), before, after)
+        if claim.are_all:
+            rest = (*claim.points[:k], *claim.points[k + 1 :])
+            yield Mutant("dropped term", replace(claim, points=rest), Integer(1), Integer(0))
+
+
+@mutants.register(NoMinimum)
+def _of_bound(claim: NoMinimum) -> Iterator[Mutant]:
+    wrong = -claim.bound if claim.bound.is_infinite else claim.bound - 1
+    yield Mutant("bound", replace(claim, bound=wrong), claim.bound, wrong)
+    yield Mutant("sense", replace(claim, is_maximum=not claim.is_maximum), Integer(1), Integer(-1))
+
+
+def _moved(point: Point) -> Iterator[tuple[str, Point, Any, Any]]:
+    """The point with one of its values wrong; what may have any value stays."""
+    for k, (symbol, value) in enumerate(point):
+        if value == symbol:
+            continue
         for mutation, mutant in neighbours(value):
-            point = (*claim.point[:k], (symbol, mutant), *claim.point[k + 1 :])
-            yield Mutant(mutation, replace(claim, point=point), value, mutant)
+            yield mutation, (*point[:k], (symbol, mutant), *point[k + 1 :]), value, mutant
 
 
 def neighbours(expr: Any) -> Iterator[tuple[str, Any]]:

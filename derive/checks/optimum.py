@@ -1,165 +1,333 @@
-"""The checker of minima: no gradient there, no direction downwards, and no better point found by another road."""
+"""The checkers of minima, maxima and stationary points: no gradient there at the scale of its terms, no direction downwards,
+and nothing better near or far, on rays, at the edges of the domain, or by L-BFGS."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 
-from derive.algebra.nodes import is_array
 from derive.checks.bindings import Bindings
+from derive.checks.charts import Chart, at_values, chart_of, null_space_chart
 from derive.checks.evaluate import evaluate
-from derive.checks.points import domain_of
+from derive.checks.points import generator
 from derive.checks.referee import check, points
-from derive.derivation import IsMinimum
+from derive.derivation import PROOFS, IsMinimum, IsSaddle, IsStationary
 from derive.errors import Bug
 from derive.report import Verdict
 from derive.worlds import Formulas
 
-FLAT, DOWN, WORSE = 1e-8, -1e-8, 1e-9
-STARTS = 3
-FAR = 1e6
 Tensor = torch.Tensor
+Function = Callable[[Tensor], Tensor]
+
+POINTS = 4  # data sets; each is tried at hundreds of points
+FLAT, DOWN, WORSE = 1e-7, -1e-8, 1e-9  # relative: gradient, eigenvalues, values
+NEAR = (1e-4, 1e-3)
+RADII = (1e-3, 1e-2, 0.1, 0.4, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 1e3, 1e4)
+RANDOM = 12  # random directions, beside those of the coordinates
+STARTS = (-3.0, -0.5, 0.5, 3.0)  # where L-BFGS starts, in units of the point's size
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One data set: the objective (turned, for a maximum) in free coordinates around the point."""
+
+    chart: Chart
+    objective: Function
+    random: torch.Generator
+
+    @property
+    def at(self) -> Tensor:
+        return self.chart.origin
+
+    @property
+    def size(self) -> float:
+        return 1.0 + float(self.at.abs().max()) if self.at.numel() else 1.0
+
+    def moved(self, step: Tensor) -> Tensor:
+        """The point after a step, inside of the chart's reach."""
+        return torch.clamp(self.at + step, -self.chart.reach - self.at.abs(), self.chart.reach + self.at.abs())
+
+    def values(self, thetas: Tensor) -> Tensor:
+        """The objective at many places at once; what is no number there is left out as infinite."""
+        try:
+            found = torch.func.vmap(self.objective)(thetas)
+        except (RuntimeError, NotImplementedError):
+            found = torch.stack([self.objective(theta) for theta in thetas])
+        return torch.nan_to_num(found.detach(), nan=float("inf"), posinf=float("inf"), neginf=-float("inf"))
+
+    def directions(self) -> Tensor:
+        """Unit vectors: the coordinates, both ways (some of them where there are many), and random ones."""
+        dim = self.at.numel()
+        axes = torch.eye(dim, dtype=torch.float64)[:8]
+        random = torch.randn((RANDOM, dim), generator=self.random, dtype=torch.float64)
+        random = random / random.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        diagonal = torch.ones((1, dim), dtype=torch.float64) / max(dim, 1) ** 0.5
+        return torch.cat([axes, -axes, random, diagonal, -diagonal])
+
+    def rays(self, radii: tuple[float, ...]) -> Tensor:
+        """Places on rays from the point, out to where the chart ends."""
+        steps = torch.cat([radius * self.size * self.directions() for radius in radii])
+        return torch.stack([self.moved(step) for step in steps])
+
+    def gradient(self, theta: Tensor) -> Tensor:
+        theta = theta.detach().clone().requires_grad_()
+        (found,) = torch.autograd.grad(self.objective(theta), theta, allow_unused=True)
+        return torch.zeros_like(theta) if found is None else found.detach()
+
+    def slope(self) -> float:
+        """The gradient at the point, relative to what it is around the point."""
+        around = [self.gradient(self.moved(radius * self.size * d)) for radius in (0.1, 0.5) for d in self.directions()[-6:]]
+        sizes = [float(g.abs().max()) for g in around if torch.isfinite(g).all()]
+        here = float(self.gradient(self.at).abs().max())
+        scale = sorted(sizes)[len(sizes) // 2] if sizes else 0.0
+        return here / scale if scale > 0 else (0.0 if here == 0 else float("inf"))
+
+    def hessian(self) -> Tensor:
+        return torch.autograd.functional.hessian(self.objective, self.at).detach()
+
+    def lowest_curvature(self) -> float:
+        """The least eigenvalue of the Hessian, relative to the largest in size."""
+        eigenvalues = torch.linalg.eigvalsh(self.hessian())
+        scale = float(eigenvalues.abs().max())
+        return float(eigenvalues.min()) / scale if scale > 0 else 0.0
+
+    def best_by_search(self) -> float:
+        """The lowest value that L-BFGS finds from a few starts, near and far."""
+        lowest = float("inf")
+        for k, start in enumerate(STARTS):
+            step = start * self.size * self.directions()[-4 + k % 2]
+            theta = self.moved(step)
+            if not torch.isfinite(self.objective(theta)):
+                theta = self.moved(0.01 * step)
+            lowest = min(lowest, _descended(self.objective, theta, self.at))
+        return lowest
+
+
+def _descended(objective: Function, start: Tensor, at: Tensor) -> float:
+    theta = start.detach().clone().requires_grad_()
+    search = torch.optim.LBFGS([theta], max_iter=40, line_search_fn="strong_wolfe", tolerance_grad=1e-12)
+
+    def closure() -> Tensor:
+        search.zero_grad()
+        value = objective(theta)
+        if not torch.isfinite(value):  # outside of the objective's domain: high, and rising on the way out
+            value = 1e6 * (1 + ((theta - at) ** 2).sum())
+        value.backward()
+        return value
+
+    try:
+        search.step(closure)
+    except (RuntimeError, IndexError):  # the search left the numbers
+        return float("inf")
+    found = float(objective(theta.detach()))
+    return found if found == found else float("inf")
+
+
+def settings(claim: Any, point: Any, seed: int, sign: int = 1) -> Any:
+    """The objective around the point, for a few data sets; words instead of a setting where the point is unfit."""
+    if not isinstance(claim.world, Formulas):
+        raise Bug("a minimum is claimed of formulas")
+    symbols = [symbol for symbol, _ in point]
+    constraints = getattr(claim, "constraints", ())
+    for k, bindings in enumerate(islice(points(claim.world, [*symbols, *[v for _, v in point], claim.objective], seed), POINTS)):
+        values = [shaped(symbol, evaluate(value, bindings), bindings) for symbol, value in point]
+        if not all(torch.isfinite(value).all() for value in values):
+            yield f"the point is {[value.tolist() for value in values]} (seed {seed})"
+            continue
+
+        def constraint(moved: list[Tensor], known: Bindings = bindings) -> Tensor:
+            return torch.cat([at_values(claim.world, symbols, moved, known, c).reshape(-1) for c in constraints])
+
+        chart = null_space_chart(constraint, values) if constraints else chart_of(claim.world, symbols, values)
+        if isinstance(chart, str):
+            yield f"{chart} (seed {seed})"
+            continue
+
+        def objective(theta: Tensor, known: Bindings = bindings, chart: Chart = chart) -> Tensor:
+            return sign * at_values(claim.world, symbols, chart.values(theta), known, claim.objective).reshape(())
+
+        yield Setting(chart, objective, generator(seed, 1000 + k))
+
+
+def shaped(symbol: Any, value: Tensor, bindings: Bindings) -> Tensor:
+    """A number given for an array fills it, as zero does."""
+    shape = evaluate_shape(symbol, bindings)
+    return value.detach().expand(shape).clone() if shape and value.numel() == 1 else value.detach().clone()
+
+
+def evaluate_shape(symbol: Any, bindings: Bindings) -> tuple[int, ...]:
+    return tuple(round(float(evaluate(size, bindings))) for size in getattr(symbol, "shape", ()))
 
 
 @check.register
 def check_minimum(claim: IsMinimum, seed: int = 0) -> Verdict:
-    """At random data: the gradient by autograd is zero, the Hessian's eigenvalues are not negative, and L-BFGS from
-    other starts finds nothing lower; in coordinates in which every point obeys the domains and the constraints."""
-    if not isinstance(claim.world, Formulas):
-        raise Bug("a minimum is claimed of formulas")
-    method = "gradient and Hessian by torch.autograd, and torch.optim.LBFGS from other starts"
+    """At a few data sets: the gradient is zero, the curvature not negative, and neither rays out to the edges of the domain
+    nor L-BFGS find anything lower; where convexity is the proof, it is tried on segments as well."""
+    method = "gradient and curvature by torch.autograd; values on rays and by torch.optim.LBFGS"
+    if claim.proof and claim.proof not in PROOFS:
+        raise Bug(f"no proof is called '{claim.proof}'")
     worst, count = 0.0, 0
-    for bindings in points(claim.world, [value for _, value in claim.point], seed):
-        count += 1
-        values = [evaluate(value, bindings).detach() for _, value in claim.point]
-        if not all(torch.isfinite(value).all() for value in values):
-            return Verdict(False, method, count, float("inf"), f"the point is {_listed(values)} (seed {seed})")
-        chart = _chart(claim, values, bindings)
-        if isinstance(chart, str):
-            return Verdict(False, method, count, float("inf"), f"{chart} (seed {seed})")
-        at = chart.origin
+    for count, found in enumerate(settings(claim, claim.point, seed, -1 if claim.is_maximum else 1), 1):
+        if isinstance(found, str):
+            return Verdict(False, method, count, float("inf"), found)
+        slope, fault = found.slope(), _fault(found, claim, seed)
+        worst = max(worst, slope if slope == slope else float("inf"))
+        if fault:
+            return Verdict(False, method, count, worst, fault)
+    return Verdict(True, method, count, worst, strength="sampled" if claim.proof else "tried")
 
-        def objective(theta: Tensor, known: Bindings = bindings, chart: Any = chart) -> Tensor:
-            return _with(claim, chart.values(theta), known, claim.objective).reshape(())
 
-        gradient = torch.autograd.functional.jacobian(objective, at)
-        hessian = torch.autograd.functional.hessian(objective, at)
-        scale = 1.0 + float(hessian.abs().max())
-        slope, lowest = float(gradient.abs().max()) / scale, float(torch.linalg.eigvalsh(hessian).min()) / scale
+def _fault(here: Setting, claim: IsMinimum, seed: int) -> str:
+    """What refutes the minimum, in words; '' where nothing does."""
+    slope = here.slope()
+    if not slope <= FLAT:  # so that what is no number is refused as well
+        return f"the gradient is {here.gradient(here.at).tolist()} there and not zero (seed {seed})"
+    lowest = here.lowest_curvature()
+    if not lowest >= DOWN:
+        return f"the Hessian has an eigenvalue of {lowest:.3g} times its largest there (seed {seed})"
+    value = float(here.objective(here.at))
+    thetas = here.rays(NEAR if claim.is_local else RADII)
+    values = here.values(thetas)
+    scale = spread(values, value)
+    best = float(values.min())
+    if not claim.is_local:
+        best = min(best, here.best_by_search())
+    if not value <= best + WORSE * (abs(best) + scale if best > -float("inf") else 0.0):
+        turned = -1 if claim.is_maximum else 1
+        return f"{turned * value:.12g} there, but {turned * best:.12g} elsewhere (seed {seed})"
+    return _not_convex(here, seed) if claim.proof == "convex" and not claim.is_local else ""
+
+
+def spread(values: Tensor, value: float) -> float:
+    """How much the objective varies around the point: its scale, whatever is added to it."""
+    gaps = (values - value).abs()
+    gaps = gaps[torch.isfinite(gaps)]
+    return float(gaps.median()) if gaps.numel() else 0.0
+
+
+def _not_convex(here: Setting, seed: int) -> str:
+    """A segment in the middle of which the objective is above its chord, in words. Segments are straight in the unknowns
+    themselves, whatever coordinates they are drawn in."""
+    thetas = here.rays((0.3, 2.0))
+    ends = [here.chart.values(theta) for theta in thetas]
+    if here.chart.coordinates is None:
+        middles = [(one + other) / 2 for one, other in zip(thetas, thetas.flip(0), strict=True)]
+    else:
+        middles = [
+            here.chart.coordinates([(a + b) / 2 for a, b in zip(one, other, strict=True)])
+            for one, other in zip(ends, reversed(ends), strict=True)
+        ]
+    values, between = here.values(thetas), here.values(torch.stack(middles))
+    chord = (values + values.flip(0)) / 2
+    scale = values.abs() + values.flip(0).abs() + between.abs()
+    above = (between - chord) - 1e-9 * scale
+    above = above[torch.isfinite(above)]
+    if above.numel() and float(above.max()) > 0:
+        return f"not convex: between two points it is {float(above.max()):.3g} above its chord (seed {seed})"
+    return ""
+
+
+@check.register
+def check_stationary(claim: IsStationary, seed: int = 0) -> Verdict:
+    """The gradient vanishes at each point; where these are all, Newton's method from many starts finds no other."""
+    method = "gradient by torch.autograd" + ("; Newton's method from many starts" if claim.are_all else "")
+    worst, count = 0.0, 0
+    for point in claim.points:
+        for found in settings(claim, point, seed):
+            count += 1
+            if isinstance(found, str):
+                return Verdict(False, method, count, float("inf"), found)
+            slope = found.slope()
+            worst = max(worst, slope)
+            if not slope <= FLAT:
+                gradient = found.gradient(found.at).tolist()
+                return Verdict(False, method, count, slope, f"the gradient is {gradient} there and not zero (seed {seed})")
+    if claim.are_all:
+        other = _another(claim, seed)
+        if other:
+            return Verdict(False, method, count, worst, other)
+    return Verdict(True, method, max(count, 1), worst)
+
+
+def _another(claim: IsStationary, seed: int) -> str:
+    """A stationary point that is not listed, in words. Whole lines of them are compared by their equations' residue."""
+    start = tuple((symbol, _anywhere(symbol)) for symbol in claim.over)
+    for here in settings(claim, start, seed):
+        if isinstance(here, str):
+            return here
+        for theta in here.rays((0.0, 0.3, 1.0, 3.0, 10.0, 30.0))[:240:3]:
+            found = newton(here, theta)
+            if found is not None and not any(_is_listed(claim, point, here, found, seed) for point in claim.points):
+                where = [value.tolist() for value in here.chart.values(found)]
+                return f"the gradient vanishes at {where} too (seed {seed})"
+        break
+    return ""
+
+
+def _anywhere(symbol: Any) -> Any:
+    from sympy import Rational
+
+    return Rational(1, 2)
+
+
+def newton(here: Setting, theta: Tensor) -> Tensor | None:
+    """Where Newton's method comes to rest, within the chart's reach."""
+    scale = 0.0
+    for k in range(40):
+        gradient = here.gradient(theta)
+        if not torch.isfinite(gradient).all():
+            return None
+        scale = max(scale, float(gradient.abs().max())) if k < 2 else scale
+        hessian = torch.autograd.functional.hessian(here.objective, theta).detach()
+        if not torch.isfinite(hessian).all():
+            return None
+        step = -torch.linalg.lstsq(hessian, gradient.reshape(-1, 1), driver="gelsd").solution.reshape(-1)
+        theta = theta + step
+        size = 1.0 + float(theta.abs().max())
+        if not size < 1e3 or not (theta.abs() <= here.chart.reach).all():
+            return None
+        if float(step.abs().max()) <= 1e-12 * size:
+            curvature = float(torch.linalg.eigvalsh(hessian).abs().max())
+            rests = float(here.gradient(theta).abs().max()) <= 1e-9 * max(curvature, 1e-300)
+            return theta if rests and curvature > 1e-6 * scale else None
+    return None
+
+
+def _is_listed(claim: IsStationary, point: Any, here: Setting, theta: Tensor, seed: int) -> bool:
+    """Whether a place is one of the point's: its values, with the symbols that are free in them as they are there."""
+    symbols = [symbol for symbol, _ in point]
+    values = dict(zip(claim.over, here.chart.values(theta), strict=True))
+    bindings = next(points(claim.world, [*symbols, *[v for _, v in point], claim.objective], seed))
+    there = Bindings({**bindings.values, **{s: v if v.ndim == 2 else v.reshape(()) for s, v in values.items()}}, "")
+    gaps = [
+        float((evaluate(value, there) - values[symbol]).abs().max()) / (1e-5 + float(values[symbol].abs().max()) * 1e-5)
+        for symbol, value in point
+    ]
+    return all(gap <= 1.0 for gap in gaps)
+
+
+@check.register
+def check_saddle(claim: IsSaddle, seed: int = 0) -> Verdict:
+    """The gradient vanishes, and there are larger and smaller values near by."""
+    method = "gradient by torch.autograd; larger and smaller values near by"
+    worst, count = 0.0, 0
+    for count, here in enumerate(settings(claim, claim.point, seed), 1):
+        if isinstance(here, str):
+            return Verdict(False, method, count, float("inf"), here)
+        slope = here.slope()
         worst = max(worst, slope)
-        if not slope <= FLAT:  # so that what is no number is refused as well
-            return Verdict(
-                False, method, count, slope, f"the gradient is {gradient.tolist()} there and not zero (seed {seed})"
-            )
-        if not lowest >= DOWN:
-            return Verdict(
-                False, method, count, worst, f"the Hessian has the eigenvalue {lowest * scale:.6g} there (seed {seed})"
-            )
-        value, best = float(objective(at)), _best(objective, at)
-        if not value <= best + WORSE * (1 + abs(best)):
-            return Verdict(
-                False, method, count, worst, f"{value:.12g} there, but L-BFGS finds {best:.12g} (seed {seed})"
-            )
+        if not slope <= FLAT:
+            gradient = here.gradient(here.at).tolist()
+            return Verdict(False, method, count, slope, f"the gradient is {gradient} there and not zero (seed {seed})")
+        value = float(here.objective(here.at))
+        _, vectors = torch.linalg.eigh(here.hessian())
+        steps = torch.cat([here.directions(), vectors.T, -vectors.T])
+        gaps = torch.cat([here.values(here.at + r * here.size * steps) - value for r in (1e-3, 1e-2)])
+        noise = 1e-12 * (abs(value) + float(gaps.abs().median()))
+        if not (float(gaps.max()) > noise and float(gaps.min()) < -noise):
+            return Verdict(False, method, count, worst, f"near by, it only changes from {float(gaps.min()):.3g} to {float(gaps.max()):.3g} (seed {seed})")
     return Verdict(True, method, count, worst)
-
-
-def _listed(values: list[Tensor]) -> list[Any]:
-    return [value.tolist() for value in values]
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Free coordinates around a point: `values(theta)` are the symbols' values; theta = origin is the point."""
-
-    origin: Tensor
-    values: Callable[[Tensor], list[Tensor]]
-
-
-def _chart(claim: IsMinimum, values: list[Tensor], bindings: Bindings) -> Chart | str:
-    """Positive numbers by their logarithms, probabilities by their logits, positive definite matrices by their Cholesky
-    factors; under constraints (linear ones), steps along their null space instead."""
-    if claim.constraints:
-        return _null_space(claim, values, bindings)
-    domains = dict(claim.world.domains)  # type: ignore[attr-defined]
-    kinds = [domains.get(symbol) or domain_of(symbol) for symbol, _ in claim.point]
-    coordinates, shapes = [], []
-    for kind, value in zip(kinds, values, strict=True):
-        if (kind == "positive" and not (value > 0).all()) or (kind == "unit" and not ((value > 0) & (value < 1)).all()):
-            return f"the point {value.tolist()} is not in the domain '{kind}'"
-        if kind == "positive_definite":
-            factor, failed = torch.linalg.cholesky_ex(value)
-            if failed:
-                return "the point is no positive definite matrix"
-            value = factor
-        shapes.append(value.shape)
-        coordinates.append({"positive": torch.log, "unit": torch.logit}.get(kind, torch.clone)(value).reshape(-1))
-    sizes = [c.numel() for c in coordinates]
-
-    def back(theta: Tensor) -> list[Tensor]:
-        found = []
-        for kind, shape, part in zip(kinds, shapes, torch.split(theta, sizes), strict=True):
-            part = part.reshape(shape)
-            if kind == "positive_definite":
-                lower = torch.tril(part)
-                part = lower @ lower.T
-            found.append({"positive": torch.exp, "unit": torch.sigmoid}.get(kind, torch.clone)(part))
-        return found
-
-    return Chart(torch.cat(coordinates), back)
-
-
-def _null_space(claim: IsMinimum, values: list[Tensor], bindings: Bindings) -> Chart | str:
-    whole = torch.cat([value.reshape(-1) for value in values])
-    sizes = [value.numel() for value in values]
-
-    def split(theta: Tensor) -> list[Tensor]:
-        parts = torch.split(theta, sizes)
-        return [part.reshape(value.shape) for part, value in zip(parts, values, strict=True)]
-
-    def constraint(theta: Tensor) -> Tensor:
-        return torch.cat([_with(claim, split(theta), bindings, c).reshape(-1) for c in claim.constraints])
-
-    if not float(constraint(whole).abs().max()) <= FLAT:
-        return f"the point does not obey the constraint: {constraint(whole).tolist()} is not zero"
-    jacobian = torch.autograd.functional.jacobian(constraint, whole)
-    _, singular, rows = torch.linalg.svd(jacobian)
-    basis = rows[int((singular > 1e-10).sum()) :].T  # directions that keep a linear constraint
-    return Chart(torch.zeros(basis.shape[1], dtype=torch.float64), lambda theta: split(whole + basis @ theta))
-
-
-def _with(claim: IsMinimum, moved: list[Tensor], known: Bindings, expr: Any) -> Tensor:
-    """An expression at other parameters, the data as they are."""
-    defined = {symbol for symbol, _ in claim.world.definitions}  # type: ignore[attr-defined]
-    values = {symbol: value.detach() for symbol, value in known.values.items() if symbol not in defined}
-    values.update({s: v if is_array(s) else v.reshape(()) for (s, _), v in zip(claim.point, moved, strict=True)})
-    there = Bindings(values, known.method)
-    for symbol, meaning in claim.world.definitions:  # type: ignore[attr-defined]
-        if symbol not in dict(claim.point):
-            there.values[symbol] = evaluate(meaning, there)
-    return evaluate(expr, there)
-
-
-def _best(objective: Any, at: Tensor) -> float:
-    """The lowest value that L-BFGS finds from a few other points; a start outside of the objective's domain is skipped."""
-    lowest = float("inf")
-    for k in range(STARTS):
-        far = (at + (k + 1) * (-1.0) ** k).clone()
-        near = at + 0.01 * (-1.0) ** k
-        theta = (far if torch.isfinite(objective(far)) else near).clone().requires_grad_()
-        search = torch.optim.LBFGS([theta], max_iter=50, line_search_fn="strong_wolfe", tolerance_grad=1e-12)
-
-        def closure(theta: Tensor = theta, search: torch.optim.Optimizer = search) -> Tensor:
-            search.zero_grad()
-            value = objective(theta)
-            if not torch.isfinite(value):  # outside of the objective's domain: high, and rising on the way out
-                value = FAR * (1 + ((theta - at) ** 2).sum())
-            value.backward()
-            return value
-
-        search.step(closure)
-        found = float(objective(theta.detach()))
-        lowest = min(lowest, found) if found == found else lowest
-    return lowest

@@ -17,8 +17,19 @@ from derive.algebra.numbers import as_matrix
 from derive.derivation import HasShape, Reason
 from derive.document.charts import chart_tikz
 from derive.document.figures import ChainFigure, NetworkFigure, chain_figure, network_figure
-from derive.document.outline import Chain, Document, Failed, Line, ProblemBlock, RefutedAnswer, SizeTable, sides_of
+from derive.document.outline import (
+    Chain,
+    Document,
+    Failed,
+    Line,
+    ProblemBlock,
+    RefutedAnswer,
+    Sentence,
+    SizeTable,
+    sides_of,
+)
 from derive.document.pictures import picture_tikz
+from derive.document.statements import SAID, SIGNS, said
 from derive.document.templates import Tex, environment, escaped, template_text
 from derive.errors import FormulaError
 
@@ -300,6 +311,8 @@ def _setting(value: Any) -> str:
 def _block(block: Any) -> View:
     if isinstance(block, Chain):
         return view(kind="chain", left=Tex(_side(block.left)), lines=[_line(line) for line in block.lines])
+    if isinstance(block, Sentence):
+        return view(kind="chain", left=Tex(""), lines=[_sentence(block)])
     if isinstance(block, SizeTable):
         return view(kind="table", rows=[_size_row(*row) for row in block.rows])
     if isinstance(block, RefutedAnswer):
@@ -317,8 +330,6 @@ def _line(line: Line) -> View:
     one, broken, left = "", [], line.left
     for right in line.rights:
         relation = RELATIONS.get(line.relation, "") or relation_between(left, right)
-        if line.relation in ("minimises", "maximises"):
-            relation = rf"\text{{ {line.relation} }}"
         one += f"{{}} {relation} {_side(right)} "
         broken += _broken(relation, right)
         left = right
@@ -330,6 +341,26 @@ def _line(line: Line) -> View:
         reason=reason(line.reason),
         mark=mark,
     )
+
+
+def _sentence(block: Sentence) -> View:
+    formula = sentence_latex(block.pieces)
+    mark = Tex(rf"{MARKS[block.has_tick]}{{{_short(block.number)}}}")
+    shown = Tex(_boxed(formula, block.is_result))
+    return view(one=shown, broken=shown, reason=reason(block.reason), mark=mark)
+
+
+def sentence_latex(pieces: tuple[Any, ...]) -> str:
+    """Words and formulas by turns, in one formula."""
+    out = ""
+    for piece in pieces:
+        if not isinstance(piece, str):
+            out += latex(_plain_int(piece))
+        elif piece in SIGNS:
+            out += f" {piece} "
+        else:
+            out += rf"\text{{{'' if piece.startswith(',') else ' '}{escaped(piece)} }}"
+    return out
 
 
 def _boxed(formula: str, is_result: bool) -> str:
@@ -406,6 +437,8 @@ def _refuted(block: RefutedAnswer) -> View:
 def _statement(claim: Any) -> str:
     if isinstance(claim, HasShape):
         return f"${latex(claim.of)}$ has the size {_sizes(claim.shape)}"
+    if isinstance(claim, SAID):
+        return f"${sentence_latex(said(claim))}$"
     sides = sides_of(claim)
     return (
         "$"

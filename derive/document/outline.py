@@ -8,6 +8,7 @@ from typing import Any
 
 from derive.algebra.nodes import Expectation, LimitOf, gradient_symbol
 from derive.derivation import (
+    Assumption,
     Claim,
     Definition,
     Derivation,
@@ -18,11 +19,11 @@ from derive.derivation import (
     Holds,
     IsGradient,
     IsLimit,
-    IsMinimum,
     Reason,
     Refuted,
     Step,
 )  # fmt: skip
+from derive.document.statements import SAID, said
 from derive.problem.model import Problem, Sheet
 from derive.report import Report, Verdict
 
@@ -62,6 +63,21 @@ class SizeTable:
 
 
 @dataclass(frozen=True)
+class Sentence:
+    """A claim in words and formulas by turns (document/statements.py)."""
+
+    pieces: tuple[Any, ...]
+    reason: Reason | None
+    number: str
+    is_result: bool
+    strength: str = "sampled"
+
+    @property
+    def has_tick(self) -> bool:
+        return self.strength in ("proved", "observed", "sampled")
+
+
+@dataclass(frozen=True)
 class RefutedAnswer:
     """Somebody's wrong answer, and the right one."""
 
@@ -77,7 +93,7 @@ class Failed:
     detail: str
 
 
-Block = Chain | SizeTable | RefutedAnswer | Failed
+Block = Chain | SizeTable | Sentence | RefutedAnswer | Failed
 
 
 @dataclass(frozen=True)
@@ -165,6 +181,8 @@ def _blocks(steps: list[tuple[str, Step]], report: Report) -> list[Block]:
                 blocks.append(SizeTable((row,)))
         elif isinstance(claim, Refuted):
             blocks.append(RefutedAnswer(number, claim))
+        elif isinstance(claim, SAID):
+            blocks.append(Sentence(said(claim), step.reason, number, step.is_result, verdict.strength))
         else:
             _extend(blocks, number, step, sides_of(claim), verdict.strength)
     return blocks
@@ -181,28 +199,20 @@ def sides_of(claim: Claim) -> tuple[Any, ...]:
     if isinstance(claim, HasMean):
         return (Expectation(claim.of), *claim.sides)
     if isinstance(claim, IsLimit):
-        return (LimitOf(claim.of, claim.variable, claim.to), claim.value)
+        return (LimitOf(claim.of, claim.variable, claim.to, claim.side), claim.value)
     if isinstance(claim, HasCount):
         return (claim.of, *claim.sides)
     if isinstance(claim, Holds):
         return claim.relation.args
-    if isinstance(claim, IsMinimum):
-        target = -claim.objective if is_maximum(claim) else claim.objective
-        return (tuple(symbol for symbol, _ in claim.point), target)
+    if isinstance(claim, Assumption):
+        return claim.relation.args
     raise TypeError(type(claim).__name__)
-
-
-def is_maximum(claim: IsMinimum) -> bool:
-    """Whether the minimum is one of a quantity with a minus in front: the maximum of the quantity."""
-    return bool(claim.objective.could_extract_minus_sign() and not claim.objective.is_Add)
 
 
 def _extend(blocks: list[Block], number: str, step: Step, sides: tuple[Any, ...], strength: str) -> None:
     relation = ""
-    if isinstance(step.claim, Holds):
-        relation = getattr(step.claim.relation, "rel_op", "")
-    elif isinstance(step.claim, IsMinimum):
-        relation = "maximises" if is_maximum(step.claim) else "minimises"
+    if isinstance(step.claim, Holds | Assumption):
+        relation = getattr(step.claim.relation, "rel_op", "").replace("==", "=")
     lines = [Line(sides[0], tuple(sides[1:]), relation, step.reason, number, step.is_result, strength)]
     last = blocks[-1] if blocks else None
     if (

@@ -7,7 +7,8 @@ from typing import Any
 
 from derive.algebra.notation import relation_between, text
 from derive.derivation import HasShape, Reason
-from derive.document.outline import Chain, Failed, ProblemBlock, RefutedAnswer, SizeTable, sides_of
+from derive.document.outline import Chain, Failed, ProblemBlock, RefutedAnswer, Sentence, SizeTable, sides_of
+from derive.document.statements import SAID, said
 
 INDENT = "    "
 
@@ -62,6 +63,8 @@ def _task(report: Any) -> list[str]:
 def _block(block: Any) -> list[str]:
     if isinstance(block, Chain):
         return _chain(block)
+    if isinstance(block, Sentence):
+        return [f"{INDENT}{sentence_text(block.pieces)}    {_mark(block)}{reason_text(block.reason)}".rstrip()]
     if isinstance(block, SizeTable):
         return [
             f"{INDENT}{text(claim.of):8} {' x '.join(map(text, claim.shape)):10} {claim.meaning}  [ok]"
@@ -85,12 +88,24 @@ def _chain(block: Chain) -> list[str]:
             shown += f" {sign} {text(right)}"
             before = right
         why = reason_text(line.reason)
-        mark = "[ok] " if line.has_tick else "" if line.strength == "defined" else "[at the points tried] "
-        lines.append(f"{INDENT}{shown}    {mark}{why}".rstrip())
+        lines.append(f"{INDENT}{shown}    {_mark(line)}{why}".rstrip())
     return lines
+
+
+def _mark(line: Any) -> str:
+    """A tick for what held, nothing for what is given or assumed, words for what was only tried."""
+    return "[ok] " if line.has_tick else "[at the points tried] " if line.strength == "tried" else ""
+
+
+def sentence_text(pieces: tuple[Any, ...]) -> str:
+    """Words and formulas in one line."""
+    words = [p.replace(r"\to", "->") if isinstance(p, str) else text(p) for p in pieces]
+    return " ".join(words).replace(" ,", ",")
 
 
 def _statement(claim: Any) -> str:
     if isinstance(claim, HasShape):
         return f"{text(claim.of)} is {' x '.join(map(text, claim.shape))}"
+    if isinstance(claim, SAID):
+        return sentence_text(said(claim))
     return " = ".join(text(side) for side in sides_of(claim))

@@ -1,50 +1,23 @@
-"""`minimise`: the closed form of the parameters that minimise a quadratic objective over data."""
+"""`minimise` and `maximise`: which study suits the objective and its unknowns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, Gt, Integer, Mul, Poly, Symbol, cancel, expand, fraction, together
-
-from derive.algebra.nodes import Factors, Partial, Quotient, Terms, is_array
-from derive.algebra.sums import (
-    Centred,
-    by_linearity,
-    centre,
-    data_in,
-    derivative,
-    in_components,
-    mean_of,
-    sizes_of,
-    summand,
-    unfolded,
-)
-from derive.derivation import Answer, Derivation, Equal, Holds, IsMinimum, Section, Work, rule
-from derive.errors import GivenError, NotDerivable
+from derive.algebra.nodes import is_array
+from derive.derivation import Derivation, Reason, Section, Work, rule
+from derive.errors import NotDerivable
 from derive.problem.types import Equation, Formula, SymbolNames
+from derive.topics.extremum import Extremum, has_arrays, need_unknowns
+from derive.topics.one_unknown import one_unknown_derivation
+from derive.topics.quadratic_sums import quadratic_derivation
 from derive.topics.registry import questions
-from derive.topics.stationary import Stationary, need_unknowns, stationary_derivation
-from derive.worlds import Formulas
+from derive.topics.several_unknowns import several_unknowns_derivation
+from derive.topics.stationary import Stationary, stationary_derivation
 
-COMPONENTS = rule("objective in components", "write the sum over the data")
-UNDER = rule("derivative under the sum", "chain rule, term by term")
-LINEARITY = rule("linearity of sums", "split the sums, constants in front")
-NORMAL = rule("normal equation", "at the minimum the derivative in {0} is zero")
-SOLVE_ONE = rule("solve for", "solve for {0}")
-MEANS = rule("sums as means", "a sum divided by the number of its terms is a mean")
-ELIMINATE = rule("eliminate", "insert this for {0} in the other equation, and solve for {1}")
-SOLVE_ALL = rule("solve the linear system", "solve the normal equations for {0}")
-MULTIPLY_OUT = rule("multiply out the centred sum", "multiply out")
-MEANS_CANCEL = rule("means cancel", "each sum is its mean times the number (or weight) of its terms")
-CENTRED = rule("centred sums", "so numerator and denominator are centred sums")
-SECOND = rule("second derivative", "differentiate once more")
-DETERMINANT = rule(
-    "determinant of second derivatives", "the determinant of the second derivatives, again with a centred sum"
-)
-DETERMINANT_ITSELF = rule("determinant of second derivatives as it is", "the determinant of the second derivatives")
-POSITIVE = rule("positive", "positive, unless the data do not vary")
-MINIMUM = rule("it is the minimum", "the second derivatives are positive definite, so this is the minimum")
+OPEN = rule("no closed form found", "derive found no closed form: {0}")
+DIFFERENTIATE = rule("derivative of the objective", "differentiate")
 
 
 @dataclass(frozen=True)
@@ -60,17 +33,11 @@ class _Extremum:
 @dataclass(frozen=True)
 class Minimise(_Extremum):
     """The minimum of `objective` over the parameters `over` (scalars, vectors, matrices), perhaps `subject_to` an
-    equation: zero gradient, closed form where there is one, second derivatives."""
+    equation: where the derivatives vanish, which of these points is the minimum and why, the least value; or that
+    there is none."""
 
     def derive(self, given: Any) -> Derivation:
-        over = tuple(self.over)
-        need_unknowns(given, over)
-        if self.subject_to is None and not any(map(is_array, over)):
-            try:
-                return quadratic_derivation(given, self.objective, over)
-            except NotDerivable as error:
-                return _general(given, self.objective, over, None, 1, error)
-        return stationary_derivation(Stationary(given, self.objective, over, self.subject_to), "The minimum")
+        return study(given, self.objective, tuple(self.over), self.subject_to, 1)
 
 
 @questions("maximise", "maximize")
@@ -79,286 +46,47 @@ class Maximise(_Extremum):
     """The maximum of `objective` over the parameters `over`, such as a likelihood's."""
 
     def derive(self, given: Any) -> Derivation:
-        over = tuple(self.over)
-        need_unknowns(given, over)
-        problem = Stationary(given, self.objective, over, self.subject_to, -1)
-        return stationary_derivation(problem, "The maximum")
+        return study(given, self.objective, tuple(self.over), self.subject_to, -1)
 
 
-def _general(given: Any, objective: Any, over: tuple[Any, ...], constraint: Any, sign: int, error: NotDerivable) -> Any:
-    """Minima that are not those of quadratic sums; the first error where this finds no closed form either."""
+def study(given: Any, objective: Any, over: tuple[Any, ...], constraint: Any, sign: int) -> Derivation:
+    """Scalars in a formula without data are studied to the end; sums over data that are quadratic in scalars are solved in
+    centred sums; everything else by derivatives in vectors and matrices."""
+    need_unknowns(given, over)
+    problem = Extremum(given, objective, over, sign)
+    general = Stationary(given, objective, over, constraint, sign)
+    if constraint is not None or any(map(is_array, over)):
+        return stationary_derivation(general, f"The {problem.kind}")
+    if not has_arrays(problem.function):
+        return scalar_derivation(problem)
+    if sign < 0:
+        return stationary_derivation(general, f"The {problem.kind}")
     try:
-        return stationary_derivation(Stationary(given, objective, over, constraint, sign), "The minimum")
-    except NotDerivable:
-        raise error from None
-
-
-def quadratic_derivation(given: Any, objective: Any, over: tuple[Any, ...]) -> Derivation:
-    """The closed form of a sum over data that is quadratic in scalars, in centred sums."""
-    problem = Quadratic(given, objective, over)
-    solution = problem.solution
-    sections = [
-        objective_section(problem),
-        gradient_section(problem),
-        normal_section(problem),
-        *solving_sections(problem),
-        second_section(problem),
-    ]
-    answers = tuple(_answer(problem, symbol, solution[symbol]) for symbol in problem.over)
-    return Derivation("The minimum in closed form", tuple(sections), answers)
-
-
-class Quadratic:
-    """An objective that is quadratic in its scalar parameters, written in sums over the data."""
-
-    def __init__(self, given: Any, objective: Any, over: tuple[Any, ...]):
-        self.given, self.objective, self.over = given, objective, over
-        for symbol in over:
-            if not isinstance(symbol, Symbol) or symbol in {s for s, _ in given.define}:
-                raise GivenError(
-                    f"'{symbol}' is no scalar parameter; declare it as scalar under 'symbols'", ("given", "symbols")
-                )
-        written = unfolded(objective, given.define)
-        if getattr(written, "shape", None) is not None:
-            raise GivenError("an objective is one number, such as sum((y - y_hat)**2)", ("given", "define"))
-        self.sum = in_components(written)
-        sizes = sizes_of(data_in(written))
-        if len(sizes) != 1 or not self.sum.has(*over):
-            raise NotDerivable("the objective needs data of one length, and its parameters")
-        (self.size,) = sizes
-        self.gradients = {symbol: derivative(self.sum, symbol) for symbol in over}
-        self.linear = {symbol: self._linear(self.gradients[symbol]) for symbol in over}
-        self.solution = self._solution()
-
-    def _linear(self, gradient: Expr) -> tuple[Expr, dict[Symbol, Expr], Expr]:
-        """A gradient as factor * (b - sum_k A_k theta_k): the factor, the A_k, and b."""
-        flat = by_linearity(gradient)
+        return quadratic_derivation(given, objective, over)
+    except NotDerivable as error:
         try:
-            poly = Poly(flat, *self.over)
-        except Exception:
-            raise NotDerivable(
-                "the parameters do not enter as a polynomial, so there is no closed form by linear equations"
-            ) from None
-        if poly.total_degree() > 1:
-            raise NotDerivable(
-                "the gradient is not linear in the parameters, so there is no closed form by linear equations"
-            )
-        _, below = fraction(together(flat))
-        whole = expand(cancel(together(flat) * below))
-        content = (
-            Poly(whole, *sorted(whole.free_symbols | whole.atoms(*ATOMS), key=str)).content()
-            if whole != 0
-            else Integer(1)
-        )
-        factor = -content / below
-        reduced = Poly(expand(cancel(together(flat) / factor)), *self.over)
-        coefficients = {symbol: expand(-reduced.coeff_monomial(symbol)) for symbol in self.over}
-        return factor, coefficients, expand(reduced.coeff_monomial(1))
-
-    def _solution(self) -> dict[Symbol, Expr]:
-        from sympy import Matrix
-
-        rows = [[self.linear[s][1][t] for t in self.over] for s in self.over]
-        system, right = Matrix(rows), Matrix([self.linear[s][2] for s in self.over])
-        determinant = expand(system.det())
-        if determinant == 0:
-            raise NotDerivable("the normal equations do not determine the parameters")
-        found = {}
-        for k, symbol in enumerate(self.over):
-            replaced = system.copy()
-            replaced[:, k] = right
-            found[symbol] = Quotient(expand(replaced.det()), determinant)
-        return found
-
-    @property
-    def definitions(self) -> tuple[tuple[Any, Any], ...]:
-        known = {symbol for symbol, _ in self.given.define}
-        return self.given.define if self.objective in known else (*self.given.define, (self.name, self.objective))
-
-    @property
-    def name(self) -> Any:
-        """The objective's symbol."""
-        return self.objective if isinstance(self.objective, Symbol) else Symbol("J")
-
-    @property
-    def world(self) -> Formulas:
-        """Any parameters, any data."""
-        return Formulas(self.definitions, self._domains())
-
-    @property
-    def solved(self) -> Formulas:
-        """The parameters at the solution, any data."""
-        return Formulas((*self.solution.items(), *self.definitions), self._domains())
-
-    def _domains(self) -> tuple[tuple[Any, str], ...]:
-        declared = dict(self.given.domains)
-        return tuple(
-            (symbol, declared.get(symbol, ""))
-            for symbol in sorted(data_in(unfolded(self.objective, self.given.define)), key=str)
-        ) + tuple((symbol, domain) for symbol, domain in self.given.domains if isinstance(symbol, Symbol))
+            return stationary_derivation(general, f"The {problem.kind}")
+        except NotDerivable:
+            raise error from None
 
 
-def _atoms() -> tuple[type, ...]:
-    from sympy import Sum
-
-    from derive.algebra.nodes import Mean
-
-    return (Sum, Mean)
-
-
-ATOMS = _atoms()
-
-
-def objective_section(problem: Quadratic) -> Section:
-    work = Work("The objective", problem.world)
-    work.equal(problem.name, problem.sum, why=COMPONENTS)
-    return work.section()
+def scalar_derivation(problem: Extremum) -> Derivation:
+    """A function of scalars alone: all of its stationary points, or its derivatives and the honest word."""
+    try:
+        if len(problem.over) == 1:
+            return one_unknown_derivation(problem)
+        return several_unknowns_derivation(problem)
+    except NotDerivable as error:
+        return open_derivation(problem, error)
 
 
-def gradient_section(problem: Quadratic) -> Section:
-    """The derivative in each parameter, then its sums split."""
+def open_derivation(problem: Extremum, error: NotDerivable) -> Derivation:
+    """The derivatives, and that derive found no closed form."""
+    from derive.algebra.critical import shortest
+    from derive.algebra.scalars import scalar_derivative
+
     work = Work("Derivatives", problem.world)
-    for symbol in problem.over:
-        work.gradient(problem.name, symbol, problem.gradients[symbol], why=UNDER)
-        split = _split_form(problem, symbol)
-        if split != problem.gradients[symbol]:
-            work.equal(problem.gradients[symbol], split, why=LINEARITY)
-    return work.section()
-
-
-def _split_form(problem: Quadratic, symbol: Symbol) -> Any:
-    """factor * (b - sum_k theta_k A_k)."""
-    factor, coefficients, right = problem.linear[symbol]
-    terms = [
-        *_terms(right),
-        *[Factors(Integer(-1), *_times(t, a, problem.size)) for t, a in coefficients.items() if a != 0],
-    ]
-    inner = Terms(*terms)
-    return inner if factor == 1 else Factors(factor, inner)
-
-
-def _times(parameter: Symbol, coefficient: Expr, size: Expr) -> tuple[Any, Any]:
-    """N w, but w sum_i x_i."""
-    return (size, parameter) if coefficient == size else (parameter, _grouped(coefficient))
-
-
-def _terms(expr: Expr) -> list[Expr]:
-    return [] if expr == 0 else list(expr.as_ordered_terms())
-
-
-def _grouped(expr: Expr) -> Any:
-    terms = _terms(expr)
-    return Terms(*terms) if len(terms) > 1 else expr
-
-
-def normal_section(problem: Quadratic) -> Section:
-    """The equations that hold at the minimum, unknowns on the left."""
-    work = Work("Normal equations", problem.solved)
-    for symbol in problem.over:
-        _, coefficients, right = problem.linear[symbol]
-        left = Terms(*[Factors(*_times(t, a, problem.size)) for t, a in coefficients.items() if a != 0])
-        work.equal(left, right, why=NORMAL, about=(symbol,))
-    return work.section()
-
-
-def solving_sections(problem: Quadratic) -> list[Section]:
-    """Solved one after another: with two parameters the second is eliminated first."""
-    if len(problem.over) == 1:
-        return [_solve_one(problem)]
-    if len(problem.over) == 2:
-        return _solve_two(problem)
-    work = Work("Solution", problem.solved)
-    for symbol in problem.over:
-        work.equal(symbol, problem.solution[symbol], why=SOLVE_ALL, about=(symbol,), result=True)
-    return [work.section()]
-
-
-def _solve_one(problem: Quadratic) -> Section:
-    (symbol,) = problem.over
-    _, coefficients, right = problem.linear[symbol]
-    work = Work("Solution", problem.solved)
-    written = Quotient(right, _grouped(coefficients[symbol]))
-    mean = _as_mean(problem, right, coefficients[symbol])
-    work.equal(symbol, written, why=SOLVE_ONE, about=(symbol,), result=mean is None)
-    if mean is not None:
-        work.equal(written, mean, why=MEANS, result=True)
-    return work.section()
-
-
-def _as_mean(problem: Quadratic, top: Expr, bottom: Expr) -> Expr | None:
-    """S(x)/N as the mean of x, for plain data x."""
-    inner = summand(top, problem.size)
-    if bottom != problem.size or inner is None or inner == 1:
-        return None
-    found = mean_of(inner, Integer(1), problem.size)
-    return None if isinstance(found, Quotient) else found
-
-
-def _solve_two(problem: Quadratic) -> list[Section]:
-    first, second = problem.over
-    _, coefficients, right = problem.linear[second]
-    work = Work("Solution", problem.solved)
-    below, beside = coefficients[second], coefficients[first]
-    eliminated = (
-        Quotient(Terms(right, Factors(Integer(-1), first, _grouped(beside))), _grouped(below))
-        if beside != 0
-        else Quotient(right, below)
-    )
-    work.equal(second, eliminated, why=SOLVE_ONE, about=(second,), result=False)
-    means = _as_mean(problem, right, below), _as_mean(problem, beside, below)
-    if None not in means:
-        work.equal(eliminated, Terms(means[0], Factors(Integer(-1), first, means[1])), why=MEANS, result=True)
-    solution = problem.solution[first]
-    why, about = (ELIMINATE, (second, first)) if beside != 0 else (SOLVE_ONE, (first,))
-    work.equal(first, solution, why=why, about=about)
-    top, bottom = centre(solution.args[0], problem.size), centre(solution.args[1], problem.size)
-    centred = Quotient(top[1], bottom[1])
-    if not (top[2] or bottom[2]) or top[0] != bottom[0]:
-        return [work.section()]
-    laws = list(dict.fromkeys([*top[2], *bottom[2]]))
-    lemma = Work("Sums about the mean", problem.solved)
-    for law in laws:
-        lemma_steps(lemma, law)
-    last = Work("Centred form", problem.solved)
-    last.equal(first, solution, why=SOLVE_ONE, about=(first,))
-    last.equal(solution, centred, why=CENTRED, result=True)
-    return [work.section(), lemma.section(), last.section()]
-
-
-def lemma_steps(work: Work, law: Centred) -> None:
-    """The centred sum multiplied out, and what is left of it."""
-    work.equal(law.sum(), law.multiplied_out(), why=MULTIPLY_OUT)
-    work.equal(law.multiplied_out(), law.short(), why=MEANS_CANCEL)
-
-
-def second_section(problem: Quadratic) -> Section:
-    """The second derivatives, that they are positive definite, and the minimum."""
-    work, over = Work("Second derivatives", problem.world), problem.over
-    second = {(s, t): _second(problem, s, t) for k, s in enumerate(over) for t in over[k:]}
-    for (s, t), value in second.items():
-        work.equal(Partial(problem.name, s, t), value, why=SECOND)
-    head = second[over[0], over[0]]
-    work.claim(Holds(work.world, Gt(head, 0, evaluate=False)), POSITIVE)
-    if len(over) == 2:
-        a, b, d = second[over[0], over[0]], second[over[0], over[1]], second[over[1], over[1]]
-        determinant = Terms(Factors(a, d), Factors(Integer(-1), b**2))
-        factor, rest, laws = centre(expand(a * d - b**2), problem.size)
-        shown = Factors(factor, rest) if laws else expand(a * d - b**2)
-        work.equal(determinant, shown, why=DETERMINANT if laws else DETERMINANT_ITSELF)
-        work.claim(Holds(work.world, Gt(shown, 0, evaluate=False)), POSITIVE)
-    point = tuple(problem.solution.items())
-    work.claim(IsMinimum(problem.world, problem.name, point), MINIMUM, (), True)
-    return work.section()
-
-
-def _second(problem: Quadratic, s: Symbol, t: Symbol) -> Expr:
-    factor, coefficients, _ = problem.linear[s]
-    return expand(Mul(-factor, coefficients[t]))
-
-
-def _answer(problem: Quadratic, symbol: Symbol, value: Any) -> Answer:
-    shown = value
-    top, bottom = centre(value.args[0], problem.size), centre(value.args[1], problem.size)
-    if (top[2] or bottom[2]) and top[0] == bottom[0]:
-        shown = Quotient(top[1], bottom[1])
-    return Answer(str(symbol), shown, lambda v: Equal(problem.solved, (symbol, v)))
+    for u in problem.over:
+        work.gradient(problem.name, u, shortest(scalar_derivative(problem.function, u)), why=DIFFERENTIATE)
+    word = Section("No closed form", (), Reason(OPEN, (str(error),)))
+    return Derivation(f"The {problem.kind}", (problem.objective_section(), work.section(), word))

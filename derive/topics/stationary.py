@@ -19,7 +19,7 @@ from derive.algebra.naming import without
 from derive.algebra.nodes import Gradient, add, is_array, matmul, transpose
 from derive.algebra.tidy import product, pushed, tidy, transposed
 from derive.derivation import Answer, Claim, Derivation, Equal, Holds, IsMinimum, Section, Work, rule
-from derive.errors import GivenError, NotDerivable
+from derive.errors import NotDerivable
 from derive.topics.objective import Objective, definition_section, gradient_section
 from derive.worlds import Formulas
 
@@ -241,13 +241,12 @@ def multiplier_section(problem: Stationary) -> Section:
 def proof_sections(problem: Stationary, kind: str) -> list[Section]:
     """The Hessian as a quadratic form where there is one unknown; then the minimum."""
     work = Work(f"It is the {kind}", problem.world)
-    target = problem.of if problem.sign > 0 else -problem.of
     (unknown, *others) = problem.over
     if not others and problem.constraint is None:
         curvature_steps(problem, unknown, work)
     point = tuple((u, problem.closed[u]) for u in problem.over)
     constraints = () if problem.constraint is None else (problem.slack,)
-    claim = IsMinimum(replace(problem.world, definitions=authored(problem)), target, point, constraints)
+    claim = IsMinimum(replace(problem.world, definitions=authored(problem)), problem.of, point, constraints, problem.sign < 0, proof="convex")
     work.claim(claim, IS_MINIMUM, (kind,), True)
     return [work.section()]
 
@@ -352,11 +351,3 @@ def newton_section(problem: Stationary, w: Any) -> tuple[Section, tuple[Answer, 
     work.equal(new, exact, step, why=NEWTON, about=(w,), result=True)
     answer = Answer("newton", step, lambda value: Equal(world, (new, value)))
     return work.section(), (answer,)
-
-
-def need_unknowns(given: Any, over: tuple[Any, ...]) -> None:
-    """Raises GivenError where an unknown is a defined quantity or an entry."""
-    defined = {symbol for symbol, _ in given.define}
-    for symbol in over:
-        if symbol in defined or not symbol.is_symbol:
-            raise GivenError(f"'{symbol}' is no free unknown; minimise over declared symbols", ("given", "define"))
