@@ -171,7 +171,7 @@ class _Text(StrPrinter):
         return f"E[{self._print(expr.args[0])}]"
 
     def _print_LimitOf(self, expr: nodes.LimitOf) -> str:
-        of, variable, to = map(self._print, expr.args[:3])
+        variable, to = map(self._print, expr.args[1:3])
         side = {(): "", (1,): "+", (-1,): "-"}[expr.args[3:]]
         return f"lim {variable}->{to}{side} {self.wrap(expr.args[0])}"
 

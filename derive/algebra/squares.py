@@ -9,9 +9,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from sympy import Add, Expr, Integer, Matrix, Mul, Symbol, cancel, expand, factor_terms, hessian, linsolve, simplify, together
+from sympy import (
+    Add,
+    Expr,
+    Integer,
+    Matrix,
+    Mul,
+    Symbol,
+    cancel,
+    expand,
+    factor_terms,
+    hessian,
+    linsolve,
+    simplify,
+    together,
+)
 
 from derive.errors import NotDerivable
 
@@ -79,7 +92,9 @@ class Quadratic:
         """The function as squares around the point, and the value there."""
         assert self.point is not None
         centre = {u: u - value for u, value in self.point.items()}
-        terms = [d * factor_terms(expand(line.subs(centre, simultaneous=True))) ** 2 for d, line in self.squares if d != 0]
+        terms = [
+            d * factor_terms(expand(line.subs(centre, simultaneous=True))) ** 2 for d, line in self.squares if d != 0
+        ]
         return Add(*terms, self.least, evaluate=True) if terms else self.least
 
     @cached_property

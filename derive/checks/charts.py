@@ -16,7 +16,8 @@ from derive.worlds import Formulas
 
 Tensor = torch.Tensor
 FLAT = 1e-8
-FAR, FAR_IN_LOGARITHMS = 1e4, 25.0  # how far from the origin a coordinate is tried
+FAR = 1e6  # how far from the origin a coordinate is tried
+REACH = {"positive": 25.0, "unit": 25.0, "positive_definite": 4.0}  # logarithms; matrices that can still be inverted
 FORWARD = {"positive": torch.log, "unit": torch.logit}
 BACK = {"positive": torch.exp, "unit": torch.sigmoid}
 
@@ -60,8 +61,7 @@ def chart_of(world: Formulas, symbols: list[Any], values: list[Tensor]) -> Chart
         return [_back(kind, part.reshape(shape)) for kind, shape, part in zip(kinds, shapes, parts, strict=True)]
 
     reach = [
-        torch.full((size,), FAR if kind in ("real", "symmetric") else FAR_IN_LOGARITHMS, dtype=torch.float64)
-        for kind, size in zip(kinds, sizes, strict=True)
+        torch.full((size,), REACH.get(kind, FAR), dtype=torch.float64) for kind, size in zip(kinds, sizes, strict=True)
     ]
     return Chart(coordinates(values), back, torch.cat(reach), coordinates)
 

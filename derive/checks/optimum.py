@@ -13,7 +13,7 @@ import torch
 from derive.checks.bindings import Bindings
 from derive.checks.charts import Chart, at_values, chart_of, null_space_chart
 from derive.checks.evaluate import evaluate
-from derive.checks.points import generator
+from derive.checks.points import free_symbols, generator
 from derive.checks.referee import check, points
 from derive.derivation import PROOFS, IsMinimum, IsSaddle, IsStationary
 from derive.errors import Bug
@@ -23,12 +23,13 @@ from derive.worlds import Formulas
 Tensor = torch.Tensor
 Function = Callable[[Tensor], Tensor]
 
-POINTS = 4  # data sets; each is tried at hundreds of points
+POINTS = 3  # data sets, where there are data; each is tried at hundreds of points
+NEWTON_STEPS = 30
 FLAT, DOWN, WORSE = 1e-7, -1e-8, 1e-9  # relative: gradient, eigenvalues, values
 NEAR = (1e-4, 1e-3)
-RADII = (1e-3, 1e-2, 0.1, 0.4, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 1e3, 1e4)
+RADII = (1e-3, 1e-2, 0.1, 0.4, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 1e3, 1e4, 1e6)
 RANDOM = 12  # random directions, beside those of the coordinates
-STARTS = (-3.0, -0.5, 0.5, 3.0)  # where L-BFGS starts, in units of the point's size
+STARTS = (-3.0, 0.5, 3.0)  # where L-BFGS starts, in units of the point's size
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,14 @@ class Setting:
         try:
             found = torch.func.vmap(self.objective)(thetas)
         except (RuntimeError, NotImplementedError):
-            found = torch.stack([self.objective(theta) for theta in thetas])
+            found = torch.stack([self._value(theta) for theta in thetas])
         return torch.nan_to_num(found.detach(), nan=float("inf"), posinf=float("inf"), neginf=-float("inf"))
+
+    def _value(self, theta: Tensor) -> Tensor:
+        try:
+            return self.objective(theta)
+        except RuntimeError:  # a matrix without inverse, far out
+            return torch.tensor(float("nan"), dtype=torch.float64)
 
     def directions(self) -> Tensor:
         """Unit vectors: the coordinates, both ways (some of them where there are many), and random ones."""
@@ -73,6 +80,31 @@ class Setting:
         steps = torch.cat([radius * self.size * self.directions() for radius in radii])
         return torch.stack([self.moved(step) for step in steps])
 
+    def segments(self) -> tuple[Tensor, Tensor]:
+        """The ends of short and long segments, around the point and elsewhere."""
+        centres = self.rays((0.0, 0.3, 1.0, 3.0))
+        steps = torch.cat([length * self.size * self.directions() for length in (0.1, 0.1, 0.3, 2.0)])
+        return torch.stack([self.moved(c - self.at + s) for c, s in zip(centres, steps, strict=True)]), torch.stack(
+            [self.moved(c - self.at - s) for c, s in zip(centres, steps, strict=True)]
+        )
+
+    def derivatives(self) -> tuple[Function, Function]:
+        """Gradients and Hessians at many places at once."""
+        from torch.func import grad, hessian, vmap
+
+        gradient, second = vmap(grad(self.objective)), vmap(hessian(self.objective))
+        try:
+            second(self.at.unsqueeze(0))
+        except (RuntimeError, NotImplementedError):
+            return self._one_by_one(self.gradient), self._one_by_one(self._hessian)
+        return gradient, second
+
+    def _one_by_one(self, function: Function) -> Function:
+        return lambda thetas: torch.stack([function(theta) for theta in thetas])
+
+    def _hessian(self, theta: Tensor) -> Tensor:
+        return torch.autograd.functional.hessian(self.objective, theta).detach()
+
     def gradient(self, theta: Tensor) -> Tensor:
         theta = theta.detach().clone().requires_grad_()
         (found,) = torch.autograd.grad(self.objective(theta), theta, allow_unused=True)
@@ -80,14 +112,16 @@ class Setting:
 
     def slope(self) -> float:
         """The gradient at the point, relative to what it is around the point."""
-        around = [self.gradient(self.moved(radius * self.size * d)) for radius in (0.1, 0.5) for d in self.directions()[-6:]]
+        around = [
+            self.gradient(self.moved(radius * self.size * d)) for radius in (0.1, 0.5) for d in self.directions()[-6:]
+        ]
         sizes = [float(g.abs().max()) for g in around if torch.isfinite(g).all()]
         here = float(self.gradient(self.at).abs().max())
         scale = sorted(sizes)[len(sizes) // 2] if sizes else 0.0
         return here / scale if scale > 0 else (0.0 if here == 0 else float("inf"))
 
     def hessian(self) -> Tensor:
-        return torch.autograd.functional.hessian(self.objective, self.at).detach()
+        return self._hessian(self.at)
 
     def lowest_curvature(self) -> float:
         """The least eigenvalue of the Hessian, relative to the largest in size."""
@@ -132,8 +166,11 @@ def settings(claim: Any, point: Any, seed: int, sign: int = 1) -> Any:
     if not isinstance(claim.world, Formulas):
         raise Bug("a minimum is claimed of formulas")
     symbols = [symbol for symbol, _ in point]
+    count = POINTS if has_data(claim.world, claim.objective, symbols) else 1
     constraints = getattr(claim, "constraints", ())
-    for k, bindings in enumerate(islice(points(claim.world, [*symbols, *[v for _, v in point], claim.objective], seed), POINTS)):
+    for k, bindings in enumerate(
+        islice(points(claim.world, [*symbols, *[v for _, v in point], claim.objective], seed), count)
+    ):
         values = [shaped(symbol, evaluate(value, bindings), bindings) for symbol, value in point]
         if not all(torch.isfinite(value).all() for value in values):
             yield f"the point is {[value.tolist() for value in values]} (seed {seed})"
@@ -151,6 +188,14 @@ def settings(claim: Any, point: Any, seed: int, sign: int = 1) -> Any:
             return sign * at_values(claim.world, symbols, chart.values(theta), known, claim.objective).reshape(())
 
         yield Setting(chart, objective, generator(seed, 1000 + k))
+
+
+def has_data(world: Formulas, objective: Any, unknowns: list[Any]) -> bool:
+    """Whether anything but the unknowns is free in the objective."""
+    defined = {symbol for symbol, _ in world.definitions}
+    return bool(
+        set(free_symbols([objective, *[meaning for _, meaning in world.definitions]])) - defined - set(unknowns)
+    )
 
 
 def shaped(symbol: Any, value: Tensor, bindings: Bindings) -> Tensor:
@@ -212,18 +257,19 @@ def spread(values: Tensor, value: float) -> float:
 def _not_convex(here: Setting, seed: int) -> str:
     """A segment in the middle of which the objective is above its chord, in words. Segments are straight in the unknowns
     themselves, whatever coordinates they are drawn in."""
-    thetas = here.rays((0.3, 2.0))
-    ends = [here.chart.values(theta) for theta in thetas]
-    if here.chart.coordinates is None:
-        middles = [(one + other) / 2 for one, other in zip(thetas, thetas.flip(0), strict=True)]
-    else:
-        middles = [
-            here.chart.coordinates([(a + b) / 2 for a, b in zip(one, other, strict=True)])
-            for one, other in zip(ends, reversed(ends), strict=True)
-        ]
-    values, between = here.values(thetas), here.values(torch.stack(middles))
-    chord = (values + values.flip(0)) / 2
-    scale = values.abs() + values.flip(0).abs() + between.abs()
+    one, other = here.segments()
+    ends = [[here.chart.values(theta) for theta in thetas] for thetas in (one, other)]
+    middles = (one + other) / 2
+    if here.chart.coordinates is not None:
+        middles = torch.stack(
+            [
+                here.chart.coordinates([(a + b) / 2 for a, b in zip(left, right, strict=True)])
+                for left, right in zip(*ends, strict=True)
+            ]
+        )
+    values, across, between = here.values(one), here.values(other), here.values(middles)
+    chord = (values + across) / 2
+    scale = values.abs() + across.abs() + between.abs()
     above = (between - chord) - 1e-9 * scale
     above = above[torch.isfinite(above)]
     if above.numel() and float(above.max()) > 0:
@@ -245,7 +291,9 @@ def check_stationary(claim: IsStationary, seed: int = 0) -> Verdict:
             worst = max(worst, slope)
             if not slope <= FLAT:
                 gradient = found.gradient(found.at).tolist()
-                return Verdict(False, method, count, slope, f"the gradient is {gradient} there and not zero (seed {seed})")
+                return Verdict(
+                    False, method, count, slope, f"the gradient is {gradient} there and not zero (seed {seed})"
+                )
     if claim.are_all:
         other = _another(claim, seed)
         if other:
@@ -259,9 +307,8 @@ def _another(claim: IsStationary, seed: int) -> str:
     for here in settings(claim, start, seed):
         if isinstance(here, str):
             return here
-        for theta in here.rays((0.0, 0.3, 1.0, 3.0, 10.0, 30.0))[:240:3]:
-            found = newton(here, theta)
-            if found is not None and not any(_is_listed(claim, point, here, found, seed) for point in claim.points):
+        for found in newton(here, here.rays((0.3, 1.0, 3.0, 10.0, 30.0))):
+            if not any(_is_listed(claim, point, here, found, seed) for point in claim.points):
                 where = [value.tolist() for value in here.chart.values(found)]
                 return f"the gradient vanishes at {where} too (seed {seed})"
         break
@@ -274,27 +321,27 @@ def _anywhere(symbol: Any) -> Any:
     return Rational(1, 2)
 
 
-def newton(here: Setting, theta: Tensor) -> Tensor | None:
-    """Where Newton's method comes to rest, within the chart's reach."""
-    scale = 0.0
-    for k in range(40):
-        gradient = here.gradient(theta)
-        if not torch.isfinite(gradient).all():
-            return None
-        scale = max(scale, float(gradient.abs().max())) if k < 2 else scale
-        hessian = torch.autograd.functional.hessian(here.objective, theta).detach()
-        if not torch.isfinite(hessian).all():
-            return None
-        step = -torch.linalg.lstsq(hessian, gradient.reshape(-1, 1), driver="gelsd").solution.reshape(-1)
-        theta = theta + step
-        size = 1.0 + float(theta.abs().max())
-        if not size < 1e3 or not (theta.abs() <= here.chart.reach).all():
-            return None
-        if float(step.abs().max()) <= 1e-12 * size:
-            curvature = float(torch.linalg.eigvalsh(hessian).abs().max())
-            rests = float(here.gradient(theta).abs().max()) <= 1e-9 * max(curvature, 1e-300)
-            return theta if rests and curvature > 1e-6 * scale else None
-    return None
+def newton(here: Setting, starts: Tensor) -> list[Tensor]:
+    """Where Newton's method comes to rest, within the chart's reach, from many starts at once."""
+    gradient, hessian = here.derivatives()
+    thetas, scale = starts, torch.zeros(len(starts), dtype=torch.float64)
+    for k in range(NEWTON_STEPS):
+        g, h = gradient(thetas), hessian(thetas)
+        finite = torch.isfinite(g).all(1) & torch.isfinite(h).flatten(1).all(1)
+        thetas, g, h, scale = thetas[finite], g[finite], h[finite], scale[finite]
+        if not len(thetas):
+            return []
+        scale = torch.maximum(scale, g.abs().amax(1)) if k < 2 else scale
+        step = -torch.linalg.lstsq(h, g.unsqueeze(2), driver="gelsd").solution.squeeze(2)
+        thetas = thetas + step
+        inside = (thetas.abs() <= here.chart.reach).all(1) & (thetas.abs().amax(1) < 1e3)
+        thetas, step, h, scale = thetas[inside], step[inside], h[inside], scale[inside]
+        if not len(thetas):
+            return []
+    size = 1.0 + thetas.abs().amax(1)
+    curvature = torch.linalg.eigvalsh(h).abs().amax(1)
+    rests = (step.abs().amax(1) <= 1e-11 * size) & (gradient(thetas).abs().amax(1) <= 1e-9 * curvature)
+    return list(thetas[rests & (curvature > 1e-6 * scale)])
 
 
 def _is_listed(claim: IsStationary, point: Any, here: Setting, theta: Tensor, seed: int) -> bool:
@@ -329,5 +376,11 @@ def check_saddle(claim: IsSaddle, seed: int = 0) -> Verdict:
         gaps = torch.cat([here.values(here.at + r * here.size * steps) - value for r in (1e-3, 1e-2)])
         noise = 1e-12 * (abs(value) + float(gaps.abs().median()))
         if not (float(gaps.max()) > noise and float(gaps.min()) < -noise):
-            return Verdict(False, method, count, worst, f"near by, it only changes from {float(gaps.min()):.3g} to {float(gaps.max()):.3g} (seed {seed})")
+            return Verdict(
+                False,
+                method,
+                count,
+                worst,
+                f"near by, it only changes from {float(gaps.min()):.3g} to {float(gaps.max()):.3g} (seed {seed})",
+            )
     return Verdict(True, method, count, worst)

@@ -12,7 +12,7 @@ from sympy import oo
 from derive.checks.bindings import Bindings
 from derive.checks.charts import at_values, chart_of
 from derive.checks.evaluate import evaluate
-from derive.checks.optimum import POINTS, RADII, Setting, newton, shaped, spread
+from derive.checks.optimum import POINTS, RADII, Setting, has_data, newton, shaped, spread
 from derive.checks.points import generator
 from derive.checks.referee import check, points
 from derive.derivation import NoMinimum
@@ -33,8 +33,9 @@ def check_no_minimum(claim: NoMinimum, seed: int = 0) -> Verdict:
     sign = -1 if claim.is_maximum else 1
     symbols = [symbol for symbol, _ in claim.path]
     shown = [claim.objective, *symbols, claim.parameter, *[value for _, value in claim.path]]
+    limit = POINTS if has_data(claim.world, claim.objective, [*symbols, claim.parameter]) else 1  # type: ignore[arg-type]
     count = 0
-    for count, bindings in enumerate(islice(points(claim.world, shown, seed), POINTS), 1):
+    for count, bindings in enumerate(islice(points(claim.world, shown, seed), limit), 1):
         way = [_place(claim, bindings, t) for t in WAY]
         values = [
             sign * float(at_values(claim.world, symbols, place, bindings, claim.objective))  # type: ignore[arg-type]
@@ -45,7 +46,11 @@ def check_no_minimum(claim: NoMinimum, seed: int = 0) -> Verdict:
             fault = "that is the wrong end"
         if claim.bound not in (oo, -oo):
             bound = sign * float(evaluate(claim.bound, bindings))
-            fault = _not_towards(values, bound) or _not_away(claim, way) or _beyond(claim, bindings, bound, sign, seed + count)
+            fault = (
+                _not_towards(values, bound)
+                or _not_away(claim, way)
+                or _beyond(claim, bindings, bound, sign, seed + count)
+            )
         if fault:
             return Verdict(False, method, count, float("inf"), f"{fault} (seed {seed})")
     return Verdict(True, method, count, 0.0)
@@ -105,8 +110,7 @@ def _beyond(claim: NoMinimum, bindings: Bindings, bound: float, sign: int, seed:
     scale = abs(bound) + spread(values[: len(values) // 2], bound)
     if least < bound - REACHED * scale:
         return f"{sign * least:.12g} lies beyond the bound"
-    for theta in here.rays((0.3, 1.0, 3.0))[::4]:
-        found = newton(here, theta)
-        if found is not None and float(here.objective(found)) <= bound + REACHED * scale:
+    for found in newton(here, here.rays((0.3, 1.0, 3.0))):
+        if float(here.objective(found)) <= bound + REACHED * scale:
             return f"the bound is reached at {[value.tolist() for value in chart.values(found)]}"
     return ""

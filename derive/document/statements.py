@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
-from sympy import Expr, count_ops, oo
+from sympy import Expr, Sum, count_ops, oo
 
 from derive.algebra.nodes import is_array
 from derive.derivation import Claim, IsMinimum, IsSaddle, IsStationary, NoMinimum, Point
@@ -32,7 +32,8 @@ def _minimum(claim: IsMinimum) -> tuple[Any, ...]:
     else:
         pieces += ("maximises" if claim.is_maximum else "minimises", claim.objective)
     for k, constraint in enumerate(claim.constraints):
-        pieces += ("and" if k else "subject to", constraint, "=", 0)
+        number, rest = (0, constraint) if is_array(constraint) else constraint.as_coeff_Add()
+        pieces += ("and" if k else "subject to", rest, "=", -number)
     return (*pieces, *for_every(claim.point))
 
 
@@ -78,7 +79,7 @@ def is_short(value: Any) -> bool:
     """Whether a value is read at a glance."""
     if is_array(value):
         return len(list(value.args)) <= 2 and not any(getattr(a, "args", ()) and is_array(a) for a in value.args)
-    return not isinstance(value, Expr) or (count_ops(value) <= SHORT and not any(map(is_array, value.atoms())))
+    return not isinstance(value, Expr) or (count_ops(value) <= SHORT and not value.has(Sum))
 
 
 def for_every(point: Point) -> tuple[Any, ...]:

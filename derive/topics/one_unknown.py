@@ -30,12 +30,16 @@ SECOND = rule("second derivative of the objective", "differentiate once more")
 CONVEX = rule("convex objective", "nowhere negative, so the objective is convex")
 CONCAVE = rule("concave objective", "nowhere positive, so the objective is concave")
 CONVEX_NUMBER = rule("convex objective, of degree two", "differentiate once more: positive, so the objective is convex")
-CONCAVE_NUMBER = rule("concave objective, of degree two", "differentiate once more: negative, so the objective is concave")
+CONCAVE_NUMBER = rule(
+    "concave objective, of degree two", "differentiate once more: negative, so the objective is concave"
+)
 LOCAL = rule("local extremum by the second derivative", "by the sign of the second derivative there")
 TURNS = rule("local extremum by the first derivative", "the derivative changes its sign there")
 PASSES = rule("inflection", "the derivative has the same sign on both sides, so it is neither")
 BY_CONVEXITY = rule("a convex function at its stationary point", "a convex function is least where it is stationary")
-BY_CONCAVITY = rule("a concave function at its stationary point", "a concave function is largest where it is stationary")
+BY_CONCAVITY = rule(
+    "a concave function at its stationary point", "a concave function is largest where it is stationary"
+)
 END = rule("limit at an end of the domain", "what it tends to where its domain ends")
 VALUE = rule("the value at a point", "put in")
 BY_VALUES = rule("the best of all stationary points", "no other stationary point and no end of the domain is {0}")
@@ -115,7 +119,9 @@ def value_step(problem: Extremum, curve: Curve, point: Any, work: Work) -> Any:
 def answers(problem: Extremum, x: Any, points: Any, value: Any) -> tuple[Answer, ...]:
     """The unknown, where it is one, and the value."""
     named = tuple(
-        Answer(x.name, point, equal_claim(problem.at(((x, point),)), x), is_main=True) for point in points[:1] if len(points) == 1
+        Answer(x.name, point, equal_claim(problem.at(((x, point),)), x), is_main=True)
+        for point in points[:1]
+        if len(points) == 1
     )
     return (*named, *problem.value_answers(((x, points[0]),), value))
 
@@ -160,10 +166,9 @@ def by_values(problem: Extremum, curve: Curve) -> _Found:
             last.claim(claim, BY_VALUES, (better,), True)
         return _Found((work.section(), last.section()), answers(problem, x, chosen, sign * best))
     parameter = next(Symbol(c, positive=True) for c in ("t", "s", "tau", "r") if c not in problem.given.symbols)
-    claim = NoMinimum(
-        problem.world, problem.name, ((x, path_to(*best_end[:2], parameter)),), parameter, best_end[2], sign < 0
-    )
-    last.claim(claim, NO_END, (better,), True)
+    path = ((x, path_to(*best_end[:2], parameter)),)
+    none = NoMinimum(problem.world, problem.name, path, parameter, best_end[2], sign < 0)
+    last.claim(none, NO_END, (better,), True)
     return _Found((work.section(), last.section()), ())
 
 

@@ -42,7 +42,6 @@ POSITIVE = rule("positive", "positive, unless the data do not vary")
 MINIMUM = rule("it is the minimum", "the second derivatives are positive definite, so this is the minimum")
 
 
-
 def quadratic_derivation(given: Any, objective: Any, over: tuple[Any, ...]) -> Derivation:
     """The closed form of a sum over data that is quadratic in scalars, in centred sums."""
     problem = Quadratic(given, objective, over)

@@ -94,7 +94,10 @@ class Several:
         points = []
         for values in listed:
             values = {u: shortest(values.get(u, u)) for u in self.unknowns}
-            if any(v.is_real is None or (v.is_real and v.is_number and v.has(Integer) and len(str(v)) > 60) for v in values.values()):
+            if any(
+                v.is_real is None or (v.is_real and v.is_number and v.has(Integer) and len(str(v)) > 60)
+                for v in values.values()
+            ):
                 raise NotDerivable("SymPy does not tell whether a solution is real, or has no short form for it")
             if all(v.is_real for v in values.values()) and self._is_inside(values):
                 points.append(tuple(values.items()))
@@ -220,15 +223,13 @@ def general_conclusion(study: Several) -> tuple[list[Section], tuple[Answer, ...
         return [*sections, last.section()], ()
     values = [shortest(problem.function.xreplace(dict(point))) for point in study.points]
     ranked = [(v, p) for v, p, kind in zip(values, study.points, kinds, strict=True) if kind != -sign]
-    if not ranked or not all(v.is_number for v, _ in ranked) and len(ranked) > 1:
+    if not ranked or (not all(v.is_number for v, _ in ranked) and len(ranked) > 1):
         raise NotDerivable("which of the stationary points is the best")
-    best = min((sign * v for v, _ in ranked), default=None) if len(ranked) > 1 else sign * ranked[0][0]
+    best = sign * ranked[0][0] if len(ranked) == 1 else min(sign * v for v, _ in ranked)
     chosen = [p for v, p in ranked if shortest(sign * v - best) == 0]
     is_convex = convexity_steps(study, last)
     for point in chosen:
-        claim = IsMinimum(
-            problem.world, problem.name, point, is_maximum=sign < 0, proof="convex" if is_convex else ""
-        )
+        claim = IsMinimum(problem.world, problem.name, point, is_maximum=sign < 0, proof="convex" if is_convex else "")
         about = ("convex" if sign > 0 else "concave",) if is_convex else (problem.kind,)
         last.claim(claim, BY_CONVEXITY if is_convex else UNPROVED, about, True)
     value = sign * best
@@ -300,10 +301,17 @@ def unbounded_direction(study: Several) -> tuple[Expr, ...] | None:
         return None
     problem, size = study.problem, len(study.unknowns)
     axes = [tuple(Integer(int(i == k)) for i in range(size)) for k in range(size)]
-    pairs = [tuple(a + s * b for a, b in zip(one, other, strict=True)) for k, one in enumerate(axes) for other in axes[k + 1 :] for s in (1, -1)]
+    pairs = [
+        tuple(a + s * b for a, b in zip(one, other, strict=True))
+        for k, one in enumerate(axes)
+        for other in axes[k + 1 :]
+        for s in (1, -1)
+    ]
     t = parameter(problem)
     for direction in [d for one in (*axes, *pairs) for d in (one, tuple(-c for c in one))]:
-        there = written_out(problem.function).xreplace({u: t * d for u, d in zip(study.unknowns, direction, strict=True)})
+        there = written_out(problem.function).xreplace(
+            {u: t * d for u, d in zip(study.unknowns, direction, strict=True)}
+        )
         try:
             value = limit(there, t, oo)
         except (*UNSOLVED, PolynomialError):
@@ -311,5 +319,3 @@ def unbounded_direction(study: Several) -> tuple[Expr, ...] | None:
         if value not in (nan, zoo) and value == -problem.sign * oo:
             return direction
     return None
-
-

@@ -246,7 +246,9 @@ def proof_sections(problem: Stationary, kind: str) -> list[Section]:
         curvature_steps(problem, unknown, work)
     point = tuple((u, problem.closed[u]) for u in problem.over)
     constraints = () if problem.constraint is None else (problem.slack,)
-    claim = IsMinimum(replace(problem.world, definitions=authored(problem)), problem.of, point, constraints, problem.sign < 0, proof="convex")
+    proof = "convex" if constraints or not others else ""
+    world = replace(problem.world, definitions=authored(problem))
+    claim = IsMinimum(world, problem.of, point, constraints, problem.sign < 0, proof=proof)
     work.claim(claim, IS_MINIMUM, (kind,), True)
     return [work.section()]
 

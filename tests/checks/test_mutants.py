@@ -13,6 +13,7 @@ from derive.checks.judges import judge as check
 from derive.checks.mutants import Mutant, mutants
 from derive.checks.referee import kinds
 from derive.derivation import (
+    Assumption,
     Claim,
     Definition,
     Equal,
@@ -23,11 +24,20 @@ from derive.derivation import (
     IsGradient,
     IsLimit,
     IsMinimum,
+    IsSaddle,
+    IsStationary,
+    NoMinimum,
     Refuted,
 )
 from tests.checks.judge import changes_mathematics
 from tests.shipped import PROBLEMS, solution
 
+<<<<<<< HEAD
+=======
+ROOT = Path(__file__).resolve().parents[2]
+SHEETS = find([ROOT / "problems"], vocabulary())
+RARE = (IsMinimum, IsSaddle, IsStationary, NoMinimum, HasMean, Holds, IsLimit)
+>>>>>>> 0c484ea (Minima and maxima of scalars are studied to the end: every stationary point classified, ways without bound, least values)
 PER_PROBLEM = 40  # mutants judged of each problem, drawn by a fixed seed; of kinds that are rare, all
 
 
@@ -37,9 +47,16 @@ def claims(name: str) -> list[Claim]:
 
 def chosen(name: str) -> list[Mutant]:
     found = [
+<<<<<<< HEAD
         mutant for claim in claims(name) if not isinstance(claim, Refuted | Definition) for mutant in mutants(claim)
+=======
+        mutant
+        for claim in CLAIMS[name]
+        if not isinstance(claim, Refuted | Definition | Assumption)
+        for mutant in mutants(claim)
+>>>>>>> 0c484ea (Minima and maxima of scalars are studied to the end: every stationary point classified, ways without bound, least values)
     ]
-    rare = [m for m in found if isinstance(m.claim, IsMinimum | HasMean | Holds | IsLimit)][:60]
+    rare = [m for m in found if isinstance(m.claim, RARE)][:60]
     rest = [m for m in found if m not in rare]
     return rare + random.Random(7).sample(rest, min(PER_PROBLEM, len(rest)))
 
@@ -65,17 +82,31 @@ def test_every_mutant_that_changes_the_mathematics_dies(
 
 def extras(claim: Claim) -> tuple:
     """What else of the claim must be bound at a point."""
-    return tuple(value for _, value in claim.point) if isinstance(claim, IsMinimum) else ()
+    if isinstance(claim, IsStationary):
+        return tuple(value for point in claim.points for _, value in point)
+    return tuple(value for _, value in claim.point) if isinstance(claim, IsMinimum | IsSaddle) else ()
 
 
 def test_every_kind_of_claim_is_mutated_and_judged() -> None:
     """Each kind that has a checker has claims in the problems, mutants of them, and dead ones among these."""
-    kinds_seen = (Equal, IsGradient, Holds, HasShape, HasCount, IsMinimum, HasMean, IsLimit)
+    kinds_seen = (
+        Equal,
+        IsGradient,
+        Holds,
+        HasShape,
+        HasCount,
+        HasMean,
+        IsLimit,
+        IsMinimum,
+        IsSaddle,
+        IsStationary,
+        NoMinimum,
+    )
     for kind in kinds_seen:
         examples = [claim for name in PROBLEMS for claim in claims(name) if type(claim) is kind][:6]
         chosen_mutants = [m for claim in examples for m in list(mutants(claim))[:10]]
         assert any(not check(m.claim).passed for m in chosen_mutants), f"no mutant of {kind.__name__} died"
-    assert set(kinds()) - {Refuted, Definition} == set(kinds_seen)
+    assert set(kinds()) - {Refuted, Definition, Assumption} == set(kinds_seen)
 
 
 def test_a_right_answer_cannot_be_disputed() -> None:

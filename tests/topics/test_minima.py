@@ -1,0 +1,164 @@
+"""Minima and maxima: values that NumPy and SciPy find too, every stationary point classified, and no word more than was
+shown; false statements about minima are refuted."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sympy import Integer, Rational, Symbol, exp, oo
+
+from derive.checks.judges import judge
+from derive.derivation import IsMinimum, IsSaddle, IsStationary, NoMinimum
+from derive.pipeline import solve, verify, vocabulary
+from derive.problem.read import read_problem
+from derive.worlds import Formulas
+
+x, y = Symbol("x", real=True), Symbol("y", real=True)
+a, b, t = Symbol("a", real=True), Symbol("b", real=True), Symbol("t", positive=True)
+
+
+def solved(tmp_path: Path, symbols: str, question: str, more: str = "") -> Any:
+    file = tmp_path / "p.yaml"
+    file.write_text(f"title: t\ngiven:\n  symbols: {symbols}\n{more}ask:\n  - {question}\n")
+    return solve(read_problem(file, vocabulary()))
+
+
+def claims(solution: Any, kind: type) -> list[Any]:
+    return [step.claim for _, step in solution.steps() if isinstance(step.claim, kind)]
+
+
+def answers(solution: Any) -> dict[str, Any]:
+    return {answer.name: answer.value for d in solution.derivations for answer in d.answers}
+
+
+ONE = [  # objective, domain of the unknown, where it is least, the least value
+    ("exp(x) - 2*x", "scalar", [math.log(2)], 2 - 2 * math.log(2)),
+    ("(x**2 - 1)**2", "scalar", [-1, 1], 0),
+    ("x**4 - 2*x**2", "scalar", [-1, 1], -1),
+    ("x*log(x)", "positive", [math.exp(-1)], -math.exp(-1)),
+    ("x + 4/x", "positive", [2], 4),
+    ("x**4", "scalar", [0], 0),
+    ("softplus(x) - x/3", "scalar", [-math.log(2)], 0.6365141682948128),
+    ("x*log(x) + (1 - x)*log(1 - x)", "probability", [0.5], -math.log(2)),
+    ("-x*exp(-x)", "scalar", [1], -math.exp(-1)),
+]
+
+
+@pytest.mark.parametrize(("objective", "domain", "where", "least"), ONE, ids=[row[0] for row in ONE])
+def test_the_minimum_of_one_variable(
+    tmp_path: Path, objective: str, domain: str, where: list[float], least: float
+) -> None:
+    solution = solved(tmp_path, f"{{x: {domain}}}", f"minimise: {{objective: {objective}, over: x}}")
+    found = [float(c.point[0][1]) for c in claims(solution, IsMinimum) if not c.is_local]
+    assert sorted(found) == pytest.approx(where) and all(c.proof for c in claims(solution, IsMinimum))
+    assert float(answers(solution)["minimum"]) == pytest.approx(least, abs=1e-12)
+    assert verify(solution).passed
+
+
+def test_each_point_is_classified(tmp_path: Path) -> None:
+    solution = solved(tmp_path, "{x: scalar}", "minimise: {objective: 3*x**5 - 5*x**3, over: x}")
+    (stationary,) = [c for c in claims(solution, IsStationary) if c.are_all]
+    assert [p[0][1] for p in stationary.points] == [-1, 0, 1]
+    local = [(c.point[0][1], c.is_maximum) for c in claims(solution, IsMinimum) if c.is_local]
+    assert local == [(-1, True), (1, False)]  # and 0 is neither
+    (none,) = claims(solution, NoMinimum)
+    assert none.bound == -oo and verify(solution).passed
+
+
+NONE = [  # objective, unknowns, question, the bound
+    ("x**3 - 3*x", "[x]", "minimise", -oo),
+    ("exp(x)", "[x]", "minimise", 0),
+    ("exp(-x**2)", "[x]", "minimise", 0),
+    ("x*y", "[x, y]", "minimise", -oo),
+    ("x**2 - y**2 + 3*x*y", "[x, y]", "minimise", -oo),
+    ("(x + y)**2 + x - y", "[x, y]", "minimise", -oo),
+    ("x**2 + y**2", "[x, y]", "maximise", oo),
+    ("x**4 + y**3", "[x, y]", "minimise", -oo),
+]
+
+
+@pytest.mark.parametrize(("objective", "over", "question", "bound"), NONE, ids=[f"{row[2]} {row[0]}" for row in NONE])
+def test_that_there_is_none_is_said_and_why(
+    tmp_path: Path, objective: str, over: str, question: str, bound: Any
+) -> None:
+    solution = solved(tmp_path, "{x: scalar, y: scalar}", f"{question}: {{objective: {objective}, over: {over}}}")
+    (none,) = claims(solution, NoMinimum)
+    assert none.bound == bound and none.is_maximum == (question == "maximise")
+    report = verify(solution)
+    assert report.passed and all(v.has_tick or not v.is_claim for v in report.verdicts.values())
+    assert "minimum" not in answers(solution)
+
+
+COUPLED = [
+    ("(a + b - 1)**2 + (a - b)**2", {"a": 0.5, "b": 0.5, "minimum": 0}),
+    ("a**2 + a*b + b**2 - 3*a", {"a": 2, "b": -1, "minimum": -3}),
+    ("exp(a) - a + b**2", {"a": 0, "b": 0, "minimum": 1}),
+]
+
+
+@pytest.mark.parametrize(("objective", "values"), COUPLED, ids=[row[0] for row in COUPLED])
+def test_coupled_unknowns_are_solved_through(tmp_path: Path, objective: str, values: dict[str, float]) -> None:
+    solution = solved(tmp_path, "{a: scalar, b: scalar}", f"minimise: {{objective: {objective}, over: [a, b]}}")
+    found = answers(solution)
+    assert {name: float(found[name]) for name in values} == pytest.approx(values)
+    assert [c.proof for c in claims(solution, IsMinimum) if not c.is_local] != [""] and verify(solution).passed
+
+
+def test_a_whole_line_of_minima(tmp_path: Path) -> None:
+    solution = solved(tmp_path, "{a: scalar, b: scalar}", "minimise: {objective: (a + b - 1)**2, over: [a, b]}")
+    (least,) = claims(solution, IsMinimum)
+    assert least.point == ((a, 1 - b), (b, b)) and verify(solution).passed
+
+
+def test_a_second_name_of_an_unknown(tmp_path: Path) -> None:
+    more = "  define: {u: s, v: 2 - s}\n"
+    solution = solved(tmp_path, "{s: scalar}", "minimise: {objective: (u - v)**2, over: s}", more)
+    assert answers(solution)["s"] == 1 and verify(solution).passed
+
+
+def test_the_least_value_can_be_expected(tmp_path: Path) -> None:
+    for value, holds in (("2 - 2*log(2)", True), ("2 - log(2)", False)):
+        file = tmp_path / "p.yaml"
+        file.write_text(
+            "title: t\ngiven: {symbols: {x: scalar}}\nask: [{minimise: {objective: exp(x) - 2*x, over: x}}]\n"
+            f"expect: {{minimum: {value}}}\n"
+        )
+        assert verify(solve(read_problem(file, vocabulary()))).passed is holds
+
+
+FREE = Formulas()
+FALSE = [
+    IsMinimum(FREE, x**3 - 3 * x, ((x, Integer(1)),), proof="values"),
+    IsMinimum(FREE, x**2, ((x, Rational(1, 1000)),), proof="convex"),
+    IsMinimum(FREE, (x**2 - 1) ** 2, ((x, Integer(1)),), proof="convex"),
+    IsMinimum(FREE, 1e-10 * x**2, ((x, Rational(1, 10**5)),), proof="convex"),
+    IsMinimum(FREE, x * y, ((x, Integer(0)), (y, Integer(0))), proof="squares"),
+    IsMinimum(FREE, x**4 - x**2, ((x, Integer(0)),), is_local=True, proof="curvature"),
+    IsMinimum(FREE, x**2 - x**4 / 10**8, ((x, Integer(0)),), proof="values"),
+    IsMinimum(FREE, t - 2 * t**2, ((t, Rational(1, 4)),), proof="values"),
+    IsStationary(FREE, x**3 - 3 * x, (x,), (((x, Integer(1)),),), are_all=True),
+    IsStationary(FREE, exp(x) - 2 * x, (x,), (((x, Rational(69, 100)),),)),
+    IsStationary(FREE, exp(x) - 2 * x, (x,), (), are_all=True),
+    IsSaddle(FREE, x**2 + y**2, ((x, Integer(0)), (y, Integer(0)))),
+    IsSaddle(FREE, x * y, ((x, Integer(1)), (y, Integer(0)))),
+    NoMinimum(FREE, x**2, ((x, 1 / t),), t, Integer(0)),
+    NoMinimum(FREE, x**2 + exp(-y), ((x, 1 / t), (y, t)), t, Integer(1)),
+    NoMinimum(FREE, exp(x), ((x, -t),), t, Integer(-1)),
+    NoMinimum(FREE, exp(x), ((x, -t),), t, -oo),
+    NoMinimum(FREE, x**2 * exp(-(x**2)), ((x, t),), t, Integer(0)),
+    NoMinimum(FREE, x**2, ((x, t),), t, oo),
+    NoMinimum(FREE, x**3, ((x, t),), t, -oo),
+]
+
+
+@pytest.mark.parametrize("claim", FALSE, ids=[f"{type(c).__name__} {c.objective}" for c in FALSE])
+def test_false_statements_about_minima_are_refuted(claim: Any) -> None:
+    assert not judge(claim).passed
+
+
+def test_without_a_proof_there_is_no_tick() -> None:
+    verdict = judge(IsMinimum(FREE, x**4 + x**2, ((x, Integer(0)),)))
+    assert verdict.passed and not verdict.has_tick
