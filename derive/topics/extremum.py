@@ -10,9 +10,9 @@ from typing import Any
 from sympy import Symbol
 
 from derive.algebra.nodes import At, is_array
+from derive.algebra.sums import unfolded
 from derive.derivation import Answer, Claim, Equal, Point, Section, Work, rule
 from derive.errors import GivenError
-from derive.topics.scalar_rules import unfolded
 from derive.worlds import Formulas
 
 MEANING = rule("definition of a quantity", "the definition")
@@ -35,7 +35,7 @@ class Extremum:
     @cached_property
     def function(self) -> Any:
         """The objective in the declared symbols."""
-        return unfolded(self.given, self.of)
+        return unfolded(self.of, self.given.define)
 
     @cached_property
     def name(self) -> Any:

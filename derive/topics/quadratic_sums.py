@@ -38,6 +38,7 @@ SECOND = rule("second derivative", "differentiate once more")
 DETERMINANT = rule(
     "determinant of second derivatives", "the determinant of the second derivatives, again with a centred sum"
 )
+DETERMINANT_ITSELF = rule("determinant of second derivatives as it is", "the determinant of the second derivatives")
 POSITIVE = rule("positive", "positive, unless the data do not vary")
 MINIMUM = rule("it is the minimum", "the second derivatives are positive definite, so this is the minimum")
 
@@ -293,7 +294,7 @@ def second_section(problem: Quadratic) -> Section:
         determinant = Terms(Factors(a, d), Factors(Integer(-1), b**2))
         factor, rest, laws = centre(expand(a * d - b**2), problem.size)
         shown = Factors(factor, rest) if laws else expand(a * d - b**2)
-        work.equal(determinant, shown, why=DETERMINANT)
+        work.equal(determinant, shown, why=DETERMINANT if laws else DETERMINANT_ITSELF)
         work.claim(Holds(work.world, Gt(shown, 0, evaluate=False)), POSITIVE)
     point = tuple(problem.solution.items())
     work.claim(IsMinimum(problem.world, problem.name, point, proof="convex"), MINIMUM, (), True)

@@ -32,12 +32,7 @@ from derive.derivation import (
 from tests.checks.judge import changes_mathematics
 from tests.shipped import PROBLEMS, solution
 
-<<<<<<< HEAD
-=======
-ROOT = Path(__file__).resolve().parents[2]
-SHEETS = find([ROOT / "problems"], vocabulary())
 RARE = (IsMinimum, IsSaddle, IsStationary, NoMinimum, HasMean, Holds, IsLimit)
->>>>>>> 0c484ea (Minima and maxima of scalars are studied to the end: every stationary point classified, ways without bound, least values)
 PER_PROBLEM = 40  # mutants judged of each problem, drawn by a fixed seed; of kinds that are rare, all
 
 
@@ -47,14 +42,10 @@ def claims(name: str) -> list[Claim]:
 
 def chosen(name: str) -> list[Mutant]:
     found = [
-<<<<<<< HEAD
-        mutant for claim in claims(name) if not isinstance(claim, Refuted | Definition) for mutant in mutants(claim)
-=======
         mutant
-        for claim in CLAIMS[name]
+        for claim in claims(name)
         if not isinstance(claim, Refuted | Definition | Assumption)
         for mutant in mutants(claim)
->>>>>>> 0c484ea (Minima and maxima of scalars are studied to the end: every stationary point classified, ways without bound, least values)
     ]
     rare = [m for m in found if isinstance(m.claim, RARE)][:60]
     rest = [m for m in found if m not in rare]

@@ -24,6 +24,7 @@ from derive.algebra.nodes import (
     plain,
 )
 from derive.derivation import (
+    Assumption,
     Claim,
     Definition,
     Equal,
@@ -34,6 +35,7 @@ from derive.derivation import (
     IsGradient,
     IsLimit,
     IsMinimum,
+    IsSaddle,
     Step,
 )
 
@@ -114,7 +116,9 @@ def sides_of(claim: Claim) -> tuple[Any, ...]:
         return (claim.of, Tuple(*claim.shape))
     if isinstance(claim, Holds):
         return tuple(claim.relation.args)
-    if isinstance(claim, IsMinimum):
+    if isinstance(claim, Assumption):
+        return tuple(claim.relation.args)
+    if isinstance(claim, IsMinimum | IsSaddle):
         return (Tuple(*[value for _, value in claim.point]), claim.objective)
     return ()
 

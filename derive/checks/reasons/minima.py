@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Add, Mul, Pow, Sum
-from sympy.core.relational import Gt
+from sympy import Add, Mul, Poly, Pow, Sum
+from sympy.core.relational import Ge, Gt, Le
 
 from derive.algebra import arrays
-from derive.algebra.nodes import Factors, Mean, Partial, Quotient, Terms, is_array
+from derive.algebra.nodes import At, Factors, Mean, Partial, Quotient, Terms, is_array
 from derive.checks.reasons.cited import Cited, has, is_a, is_name, is_value, is_zero, parts, symbols
 from derive.checks.reasons.vocabulary import (
     Predicate,
@@ -21,8 +21,19 @@ from derive.checks.reasons.vocabulary import (
     left,
     right,
     that,
+    unfolds,
 )
-from derive.derivation import Definition, Equal, Holds, IsGradient, IsMinimum
+from derive.derivation import (
+    Definition,
+    Equal,
+    Holds,
+    IsGradient,
+    IsLimit,
+    IsMinimum,
+    IsSaddle,
+    IsStationary,
+    NoMinimum,
+)
 from derive.worlds import Formulas
 
 here = in_world(Formulas)
@@ -68,8 +79,7 @@ def derivative_shown(c: Cited) -> bool:
 
 
 def minimum_kind(c: Cited) -> str:
-    objective = c.claim.objective
-    return "maximum" if objective.could_extract_minus_sign() and not objective.is_Add else "minimum"
+    return "maximum" if c.claim.is_maximum else "minimum"
 
 
 SUMS = {
@@ -212,4 +222,159 @@ STATIONARY = {
     "no closed form": claims(IsGradient) & about_is(0, lambda c: c.claim.wrt, "in what is named"),
 }
 
-TABLE = {**SUMS, **STATIONARY}
+
+def proved_by(*proofs: str) -> Predicate:
+    """The minimum rests on one of these proofs."""
+    return claims(IsMinimum) & Predicate("the proof is " + " or ".join(proofs), lambda c: c.claim.proof in proofs)
+
+
+@that("it is a global minimum or maximum, and which of them")
+def is_global(c: Cited) -> bool:
+    return not c.claim.is_local
+
+
+@that("a minimum is meant")
+def for_minimum(c: Cited) -> bool:
+    return not c.claim.is_maximum
+
+
+@that("the variables and their places were named as stationary points before")
+def listed_before(c: Cited) -> bool:
+    return any(
+        isinstance(s.claim, IsStationary) and s.claim.are_all and c.claim.point in s.claim.points for s in c.before
+    )
+
+
+@that("the second derivative there was shown before, and is not zero")
+def bend_before(c: Cited) -> bool:
+    last = c.before[-1].claim if c.before else None
+    return (
+        isinstance(last, Equal)
+        and isinstance(last.sides[0], At)
+        and tuple(last.sides[0].places) == c.claim.point
+        and not is_zero(last.sides[1])
+        and (last.sides[1] > 0) != c.claim.is_maximum
+    )
+
+
+@that("the second derivatives were shown to have one sign, the right one")
+def convex_before(c: Cited) -> bool:
+    kinds = Le if c.claim.is_maximum else Ge
+    shown = [s.claim for s in c.before if isinstance(s.claim, Holds) and is_zero(s.claim.relation.args[1])]
+    numbers = [s.claim.sides[-1] for s in c.before if isinstance(s.claim, Equal) and is_a(Partial)(s.claim.sides[0])]
+    signed = [n for n in numbers if n.is_number and (n < 0 if c.claim.is_maximum else n > 0)]
+    return any(isinstance(one.relation, kinds) for one in shown) or bool(signed)
+
+
+def better(c: Cited) -> str:
+    return "higher" if c.claim.is_maximum else "lower"
+
+
+def second_order(c: Cited) -> bool:
+    return is_a(Partial)(c.left) and len(c.left.args) == 3
+
+
+def is_squares(c: Cited) -> bool:
+    """Squares with coefficients, and numbers."""
+    return any(isinstance(p, Pow) and p.exp == 2 for p in parts(c.right))
+
+
+def seconds(c: Cited, *kinds: type) -> bool:
+    """What is compared with zero is a second derivative that was shown, or a minor of those."""
+    return isinstance(c.claim.relation, kinds) and is_zero(c.right)
+
+
+def point_of_left(c: Cited) -> bool:
+    """The place at which something is worked out is named on the left."""
+    return isinstance(c.left, At) and all(value not in c.left.args[:1] for _, value in c.left.places)
+
+
+@that("there is one unknown")
+def one_unknown(c: Cited) -> bool:
+    return len(c.claim.over) == 1
+
+
+@that("the derivatives shown before are linear in the unknowns")
+def linear(c: Cited) -> bool:
+    shown = [s.claim.sides[-1] for s in c.before if isinstance(s.claim, IsGradient) and s.claim.wrt in c.claim.over]
+    return bool(shown) and all(
+        e.is_polynomial(*c.claim.over) and Poly(e, *c.claim.over).total_degree() <= 1 for e in shown
+    )
+
+
+@that("the second derivatives were shown before")
+def after_second(c: Cited) -> bool:
+    return any(isinstance(s.claim, Equal) and is_a(Partial)(s.claim.sides[0]) for s in c.before)
+
+
+derivative = Predicate("of second order", second_order)
+no_points = Predicate("there is none", lambda c: not c.claim.points)
+some_points = Predicate("there is one", lambda c: bool(c.claim.points))
+everywhere = Predicate("these are all", lambda c: c.claim.are_all)
+
+EXTREMA = {
+    "definitions put in": claims(Equal) & here & about_nothing & left(is_name) & unfolds,
+    "derivative of the objective": claims(IsGradient) & here & about_nothing,
+    "where the derivative vanishes": claims(IsStationary) & about_nothing & some_points & everywhere & one_unknown,
+    "the derivative vanishes nowhere": claims(IsStationary) & about_nothing & no_points & everywhere & one_unknown,
+    "second derivative of the objective": claims(Equal) & here & about_nothing & derivative,
+    "convex objective": claims(Holds)
+    & about_nothing
+    & Predicate("at least zero", lambda c: seconds(c, Ge))
+    & after_second,
+    "concave objective": claims(Holds)
+    & about_nothing
+    & Predicate("at most zero", lambda c: seconds(c, Le))
+    & after_second,
+    "convex objective, of degree two": claims(Equal)
+    & derivative
+    & right(lambda e: e.is_number and e > 0, "is above 0"),
+    "concave objective, of degree two": claims(Equal)
+    & derivative
+    & right(lambda e: e.is_number and e < 0, "is below 0"),
+    "local extremum by the second derivative": proved_by("curvature") & ~is_global & listed_before & bend_before,
+    "local extremum by the first derivative": proved_by("curvature") & ~is_global & listed_before & ~bend_before,
+    "inflection": claims(IsStationary) & about_nothing & ~everywhere & one_unknown,
+    "a convex function at its stationary point": proved_by("convex")
+    & is_global
+    & for_minimum
+    & listed_before
+    & convex_before,
+    "a concave function at its stationary point": proved_by("convex")
+    & is_global
+    & ~for_minimum
+    & listed_before
+    & convex_before,
+    "limit at an end of the domain": claims(IsLimit) & here & about_nothing,
+    "the value at a point": claims(Equal) & here & about_nothing & Predicate("at a point", point_of_left),
+    "the best of all stationary points": proved_by("values")
+    & is_global
+    & listed_before
+    & about_is(0, better, "it says lower or higher"),
+    "an end is better than all stationary points": claims(NoMinimum) & about_is(0, better, "it says lower or higher"),
+    "all derivatives vanish": claims(IsStationary) & about_nothing & some_points & everywhere & ~one_unknown & ~linear,
+    "a linear system": claims(IsStationary) & about_nothing & some_points & everywhere & ~one_unknown & linear,
+    "a system without solution": claims(IsStationary) & about_nothing & no_points & everywhere & ~one_unknown,
+    "complete the square": claims(Equal) & here & about_nothing & left(is_name) & Predicate("squares", is_squares),
+    "squares are not negative": proved_by("squares") & is_global & for_minimum & listed_before,
+    "squares with a minus": proved_by("squares") & is_global & ~for_minimum & listed_before,
+    "second derivatives of both signs": claims(IsSaddle) & about_nothing & listed_before,
+    "a direction without bound": claims(NoMinimum)
+    & about_is(0, lambda c: "rises" if c.claim.is_maximum else "falls", "it says whether it rises or falls"),
+    "local extremum by second derivatives": proved_by("curvature")
+    & ~is_global
+    & listed_before
+    & about_is(0, lambda c: "negative" if c.claim.is_maximum else "positive", "it says which sign"),
+    "leading minors": claims(Holds) & about_nothing & Predicate("above zero", lambda c: seconds(c, Gt)) & after_second,
+    "convex in several unknowns": proved_by("convex")
+    & is_global
+    & listed_before
+    & about_is(0, lambda c: "concave" if c.claim.is_maximum else "convex", "it says convex or concave"),
+    "only checked numerically": claims(IsMinimum)
+    & is_global
+    & about_is(0, minimum_kind, "it says which")
+    & Predicate("there is no proof", lambda c: not c.claim.proof),
+    "no closed form found": claims(IsGradient),
+}
+
+TABLE = {**SUMS, **STATIONARY, **EXTREMA}
