@@ -39,7 +39,6 @@ from derive.checks.reasons.vocabulary import (
     claims,
     in_world,
     left,
-    names_a_formula,
     right,
     speaks_of,
     that,
@@ -296,11 +295,6 @@ def nothing_pending(c: Cited) -> bool:
 
 
 ONE_VARIABLE = {
-    "the function": claims(Equal, Definition)
-    & in_world(Formulas)
-    & names_a_formula
-    & about_nothing
-    & Predicate("the world defines it so", lambda c: c.definitions.get(c.left) == c.right),
     "sum rule": scalar & rule_of("sum rule"),
     "product rule of two": scalar & rule_of("product rule"),
     "quotient rule of two": scalar & rule_of("quotient rule"),
