@@ -54,7 +54,7 @@ def users(c: Cited) -> list[Any]:
     """The definitions, up to the one differentiated, in which the symbol stands."""
     of, wrt = c.claim.of, c.claim.wrt
     reached, found = {of}, []
-    for symbol, meaning in reversed(list(c.world.definitions)):
+    for symbol, meaning in reversed(equations(c)):
         if symbol in reached and symbol != wrt:
             reached |= symbols(meaning)
             if wrt in symbols(meaning):
@@ -62,6 +62,20 @@ def users(c: Cited) -> list[Any]:
     if not any(s == of for s, _ in c.world.definitions) and wrt in symbols(of):
         found.append(of)
     return found
+
+
+def equations(c: Cited) -> list[tuple[Any, Any]]:
+    """The definitions of the world; where none of them uses the symbol, since torch's own network holds it, those of the
+    last step before whose world has the equations written out."""
+    listed = list(c.world.definitions)
+    if isinstance(c.world, StackRun) and not _use(listed, c.claim.wrt):
+        earlier = [list(step.claim.world.definitions) for step in c.before if isinstance(step.claim.world, Formulas)]
+        listed = next((found for found in reversed(earlier) if _use(found, c.claim.wrt)), listed)
+    return listed
+
+
+def _use(definitions: list[tuple[Any, Any]], symbol: Any) -> bool:
+    return any(symbol in symbols(meaning) for _, meaning in definitions)
 
 
 def steps_in(c: Cited) -> list[Any]:
