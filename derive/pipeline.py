@@ -54,6 +54,8 @@ def read(paths: Iterable[Path | str]) -> list[Sheet]:
 
 def solve(problem: Problem) -> Solution:
     """Every question worked out, then the author's answers as claims; raises InputError where something is unfit."""
+    from derive.document.empty_lines import without_empty_lines
+
     faults: list[Fault] = []
     derivations: list[Derivation] = []
     for k, question in enumerate(problem.ask):
@@ -64,7 +66,8 @@ def solve(problem: Problem) -> Solution:
             faults += error.faults
     if faults:
         raise InputError(faults)
-    derivations = _without_repetition(derivations)
+    with told_at(problem, ("ask",)):
+        derivations = _without_repetition(without_empty_lines(derivations))
     with told_at(problem, ("disputed",)):
         disputes = _disputes(problem, derivations)
     with told_at(problem, ("expect",)):

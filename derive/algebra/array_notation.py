@@ -41,6 +41,9 @@ class ArrayPrinter:
     def _print_Bracketed(self, expr: Any) -> str:
         return self.wrap(self._print(expr.args[0]))
 
+    def _print_Grouped(self, expr: arrays.Grouped) -> str:
+        return str(self.wrap(self._print(expr.array)))
+
     def _print_MatrixElement(self, expr: MatrixElement) -> str:
         indices = [self._print(i + 1) for i in (expr.i, expr.j)]
         if expr.parent.shape[1] == 1:

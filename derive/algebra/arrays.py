@@ -249,6 +249,24 @@ class Reshaped(MatrixExpr):
         return MatrixElement(self, i, j)
 
 
+class Grouped(MatrixExpr):
+    """A product in the brackets that an author wrote: A (B x), where the brackets are what is meant."""
+
+    def __new__(cls, array: Any) -> MatrixExpr:
+        return Basic.__new__(cls, array)
+
+    @property
+    def array(self) -> Any:
+        return self.args[0]
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        return self.args[0].shape
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return MatrixElement(self, i, j)
+
+
 class OfWindows(MatrixExpr):
     """Of an image on the page (a row for each place, row by row of the image; a column for each channel), by windows.
 

@@ -16,7 +16,7 @@ from typing import Any
 from sympy import Eq, Ge, Gt, Le, Lt, Ne, Piecewise, Pow, Rational
 
 from derive.algebra import formula_words as words
-from derive.algebra.arrays import Column
+from derive.algebra.arrays import Column, Grouped
 from derive.algebra.formula_words import FUNCTIONS, REDUCTIONS, Axis, Value
 from derive.algebra.nodes import is_array, matmul
 from derive.errors import FormulaError, ShapeError, UnknownName, did_you_mean, one_of
@@ -50,6 +50,9 @@ def parse_equation(text: str, symbols: Mapping[str, Any]) -> tuple[Any, Any]:
         if not isinstance(tree, ast.Compare) or [type(op) for op in tree.ops] != [ast.Eq]:
             raise reader.fault(tree, "an identity is needed here: left == right")
         left, right = reader.read(tree.left), reader.read(tree.comparators[0])
+        if left.expr == right.expr:  # what is meant may be the brackets, as in (A @ B) @ x == A @ (B @ x)
+            reader.keeps_brackets = True
+            left, right = reader.read(tree.left), reader.read(tree.comparators[0])
         if left.shape != right.shape or left.is_array != right.is_array:
             shapes = " and ".join("a number" if not v.is_array else words.shape_text(v.shape) for v in (left, right))
             raise reader.fault(tree, f"the two sides differ in shape: {shapes}")
@@ -146,6 +149,7 @@ class _Reader:
 
     def __init__(self, source: str, symbols: Mapping[str, Any]):
         self.source, self.symbols = source, symbols
+        self.keeps_brackets = False
 
     def read(self, node: ast.AST) -> Value:
         kinds: dict[type, Callable[[Any], Value]] = {
@@ -242,9 +246,18 @@ class _Reader:
         if type(node.op) not in operations:
             raise self.fault(node, f"{_plain_kind(node.op)} has no place in a formula; use + - * / ** @")
         left, right = self.read(node.left), self.read(node.right)
+        if self.keeps_brackets and isinstance(node.op, ast.MatMult):
+            left, right = self.bracketed(left, node.left, node), self.bracketed(right, node.right, None)
         if isinstance(node.op, ast.Div) and right.expr == 0:
             raise self.fault(node.right, "division by zero")
         return operations[type(node.op)](left, right)
+
+    def bracketed(self, value: Value, node: ast.AST, beginning: ast.AST | None) -> Value:
+        """A product inside of a product in the brackets in which it stands; `beginning` is what would begin where it does
+        if it had none."""
+        stands_free = beginning is not None and node.col_offset == beginning.col_offset  # type: ignore[attr-defined]
+        is_product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult) and value.is_array
+        return Value(Grouped(value.expr), value.kept) if is_product and not stands_free else value
 
     def power(self, node: ast.BinOp) -> Value:
         base, exponent = self.read(node.left), self.read(node.right)

@@ -282,6 +282,9 @@ class _Text(StrPrinter):
         array, rows, columns = map(self._print, expr.args)
         return f"reshape({array}, {rows})" if columns == "1" else f"reshape({array}, {rows}, {columns})"
 
+    def _print_Grouped(self, expr: Any) -> str:
+        return f"({self._print(expr.array)})"
+
     def _print_Patches(self, expr: Any) -> str:
         return f"patches({self._print(expr.array)})"
 

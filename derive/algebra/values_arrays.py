@@ -114,6 +114,11 @@ def _kron(expr: Any, values: Values) -> Matrix:
     return Matrix(a * c, b * d, lambda i, j: left[i // c, j // d] * right[i % c, j % d])
 
 
+@array_value.register(arrays.Grouped)
+def _grouped(expr: Any, values: Values) -> Matrix:
+    return array_value_of(expr.array, values)
+
+
 @array_value.register(arrays.Reshaped)
 def _reshaped(expr: Any, values: Values) -> Matrix:
     rows, columns = (_size(size, values) for size in expr.shape)

@@ -289,6 +289,11 @@ def _kron(expr: arrays.Kron, point: Point) -> Ball:
     return built(a * c, b * d, lambda i, j: left[i // c, j // d] * right[i % c, j % d])
 
 
+@node_value.register(arrays.Grouped)
+def _grouped(expr: arrays.Grouped, point: Point) -> Ball:
+    return array(expr.array, point)
+
+
 @node_value.register(arrays.Reshaped)
 def _reshaped(expr: arrays.Reshaped, point: Point) -> Ball:
     values, (rows, columns) = entries(array(expr.array, point)), [integer(size, point) for size in expr.shape]

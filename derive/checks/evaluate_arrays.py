@@ -95,6 +95,11 @@ def _diagonal(expr: arrays.Diagonal, scope: Scope) -> Tensor:
     return torch.diagonal(value_in(expr.array, scope)).unsqueeze(1)
 
 
+@value_in.register(arrays.Grouped)
+def _grouped(expr: arrays.Grouped, scope: Scope) -> Tensor:
+    return value_in(expr.array, scope)
+
+
 @value_in.register(arrays.Kron)
 def _kron(expr: arrays.Kron, scope: Scope) -> Tensor:
     return torch.kron(value_in(expr.args[0], scope).contiguous(), value_in(expr.args[1], scope).contiguous())

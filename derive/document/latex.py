@@ -93,16 +93,30 @@ def _subtitle(document: Document) -> Tex:
     )
 
 
+STANDS_BEHIND = {
+    "proved": "{} proved (in exact arithmetic or with rigorous bounds)",
+    "observed": "{} observed in a run of PyTorch with the numbers that are given",
+    "sampled": "{} in agreement with PyTorch at sampled points",
+    "tried": "{} not refuted at the points tried, which is no proof: these lines have no tick",
+}
+
+
 def _summary(document: Document) -> Tex:
-    passed, total = document.counts
-    if passed == total:
+    """What the verdicts come to, in words."""
+    held, total = document.counts
+    ways = [
+        words.format(n) for key, words in STANDS_BEHIND.items() for strength, n in document.strengths if strength == key
+    ]
+    found = ", ".join(ways[:-1]) + (" and " if len(ways) > 1 else "") + (ways[-1] if ways else "none")
+    if held == total:
+        claims = "The one claim" if total == 1 else f"Each of the {total} claims"
         words = (
-            f"Each of the {total} claims of these solutions was checked by PyTorch, along a road that shares no code "
-            "with the derivation."
+            f"{claims} of these solutions was checked along a road that shares no code with the derivation: {found}."
         )
     else:
-        words = f"{passed} of {total} claims held when PyTorch checked them. The others are marked, and are not to be trusted."
-    return escaped(f"{words} The error is the largest difference between the two, relative where values exceed one.")
+        words = f"{held} of {total} claims held when they were checked: {found}. The others are marked, and are not to be trusted."
+    error = "The error is the largest difference between two ways to a value, relative where values exceed one."
+    return escaped(f"{words} {error}")
 
 
 # problems
@@ -461,6 +475,7 @@ def _checks_view(index: int, block: ProblemBlock) -> View:
             view(
                 steps=escaped(steps),
                 method=escaped(row.verdict.method),
+                strength=escaped(row.verdict.strength if row.verdict.passed else ""),
                 points=escaped(row.verdict.points),
                 error=error,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,7 @@ from derive.derivation import (
 )  # fmt: skip
 from derive.document.statements import SAID, said
 from derive.problem.model import Problem, Sheet
-from derive.report import Report, Verdict
+from derive.report import STRENGTHS, Report, Verdict
 
 
 @dataclass(frozen=True)
@@ -133,19 +134,20 @@ class Document:
     problems: tuple[ProblemBlock, ...]
     problems_only: bool = False
     counts: tuple[int, int] = field(default=(0, 0))
+    strengths: tuple[tuple[str, int], ...] = ()  # how many of the claims that held have which strength, strongest first
 
 
 def compose(sheet: Sheet, results: Iterable[Any], problems_only: bool = False) -> Document:
     """The document of a sheet from its results (each with problem, solution, report)."""
-    blocks, passed, total = [], 0, 0
+    blocks, claims = [], []
     for result in results:
-        verdicts = result.report.verdicts
-        total += sum(verdict.is_claim for verdict in verdicts.values())
-        passed += sum(verdict.passed and verdict.is_claim for verdict in verdicts.values())
+        claims += [verdict for verdict in result.report.verdicts.values() if verdict.is_claim]
         blocks.append(
             _problem(result.problem, result.solution, result.report, problems_only, getattr(result, "task", None))
         )
-    return Document(sheet, tuple(blocks), problems_only, (passed, total))
+    held = Counter(verdict.strength for verdict in claims if verdict.passed)
+    strengths = tuple((strength, held[strength]) for strength in STRENGTHS if held[strength])
+    return Document(sheet, tuple(blocks), problems_only, (held.total(), len(claims)), strengths)
 
 
 def _problem(problem: Problem, solution: Any, report: Report, problems_only: bool, task: Any) -> ProblemBlock:

@@ -117,7 +117,9 @@ def symbols(count: int) -> list[Any]:
 
 
 def written(row: tuple[int, ...], letters: list[Any]) -> Any:
-    """w x + b for a row, without zeros."""
+    """w x + b for a row, without zeros where something else is left: b alone would not say which row it is."""
+    if not any(row):
+        return Terms(*[Factors(letter, Numeral(0)) for letter in letters[:-1]], letters[-1])
     return Terms(*[letter for letter, x in zip(letters, (*row, 1), strict=True) if x])
 
 

@@ -9,6 +9,7 @@ from sympy import Dummy, Expr, Mul, Piecewise, cancel, count_ops, exp, expand, s
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 from sympy.matrices.expressions import ZeroMatrix
 
+from derive.algebra.arrays import Grouped
 from derive.algebra.differentials import chains
 from derive.algebra.functions import TableFunction
 from derive.algebra.nodes import Map, Slot, Softmax, Total, add, is_array, matmul
@@ -25,6 +26,7 @@ DEFINITION = rule("definitions of the functions", "the definitions of the functi
 TIDY = rule("products and sums tidied", "multiply out and collect")
 EXPONENTIALS = rule("exponential of a sum", "the exponential of a sum is a product")
 SIMPLIFY = rule("simplified", "simplify")
+ASSOCIATIVE = rule("associative law", "the product of matrices is associative: it does not depend on the brackets")
 SAME = rule("the two sides agree", "so the two sides are the same")
 CHECKED = rule(
     "the two sides agree at points", "the two sides agree at every point tried; derive has no algebraic proof"
@@ -46,6 +48,8 @@ class Show:
     def derive(self, given: Any) -> Derivation:
         left, right = self.identity
         world = Formulas(tuple(given.define), tuple(given.domains))
+        if left != right and (left.has(Grouped) or right.has(Grouped)):
+            return bracketed(left, right, world)
         forms_left, forms_right = forms(left, given.define), forms(right, given.define)
         proved = is_zero(difference(forms_left[-1][0], forms_right[-1][0]))
         point = None if proved else differing_point(left, right, world)
@@ -65,6 +69,14 @@ class Show:
         work.equal(left, right, why=SAME if proved else CHECKED, result=True)
         answer = Answer("identity", right, lambda value: Equal(world, (left, value)), is_main=True)
         return Derivation("The identity", (*sections, work.section()), (answer,))
+
+
+def bracketed(left: Any, right: Any, world: Formulas) -> Derivation:
+    """Two sides that differ in their brackets alone."""
+    work = Work("The identity", world)
+    work.equal(left, right, why=ASSOCIATIVE, result=True)
+    answer = Answer("identity", right, lambda value: Equal(world, (left, value)), is_main=True)
+    return Derivation("The identity", (work.section(),), (answer,))
 
 
 def refuted(left: Any, right: Any, world: Formulas, point: dict[Any, Any]) -> Derivation:

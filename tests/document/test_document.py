@@ -10,7 +10,7 @@ from jinja2.exceptions import SecurityError, UndefinedError
 from sympy import ImmutableDenseMatrix, Integer, Rational, Symbol
 
 from derive.algebra.nodes import Numeral, Terms
-from derive.derivation import Derivation, Equal, Section, Solution, Work, rule
+from derive.derivation import Derivation, Equal, Rule, Section, Solution, Work
 from derive.document.engine import TexError, problem_at, typeset, write_text
 from derive.document.latex import prose
 from derive.document.outline import compose
@@ -21,7 +21,7 @@ from derive.report import Report, Verdict
 from derive.worlds import Formulas
 
 ROOT = Path(__file__).resolve().parents[2]
-WHY = rule("a rule of the tests", "because of {0}")
+WHY = Rule("a rule of the tests", "because of {0}")
 NASTY = r"50% of $x_1$ & {y} \input{/etc/passwd} #1 ~ ^ _ < > | \" é ü ≤ α … 😀"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sympy import Add, Mul, Poly, Pow, Sum
 from sympy.core.relational import Ge, Gt, Le
+from sympy.matrices.expressions import MatMul, Transpose
 
 from derive.algebra import arrays
 from derive.algebra.nodes import At, Factors, Mean, Partial, Quotient, Terms, is_array
@@ -51,6 +52,11 @@ def solved_for_left(c: Cited) -> bool:
 @that("every unknown of the equation is the one named, or another on the left as well")
 def about_unknown_of_sides(c: Cited) -> bool:
     return bool(c.about) and any(s == c.about[0] for side in c.sides for s in symbols(side))
+
+
+def is_form(array: Any) -> bool:
+    """A quadratic form v' H v."""
+    return isinstance(array, MatMul) and array.args[0] == Transpose(array.args[-1])
 
 
 def centred(expr: Any) -> bool:
@@ -211,7 +217,10 @@ STATIONARY = {
     & right(is_zero)
     & Predicate(
         "it is a sum of squares",
-        lambda c: any(isinstance(s.claim, Equal) and c.left == s.claim.sides[-1] for s in c.before),
+        lambda c: (
+            any(isinstance(s.claim, Equal) and c.left == s.claim.sides[-1] for s in c.before)
+            or any(isinstance(p, arrays.Scalar) and is_form(p.array) for p in parts(c.left))
+        ),
     ),
     "so it is the minimum": claims(IsMinimum)
     & about_is(0, minimum_kind, "it says whether it is the minimum or the maximum"),

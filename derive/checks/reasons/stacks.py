@@ -73,9 +73,10 @@ FORWARD = {
 def row_of(c: Cited) -> Any:
     """The row as it is written: 1 where the letter of that place stands in the sum."""
     row = str(c.about[0])
-    letters = symbols(c.left)
     if isinstance(c.claim, Holds):
         return row
+    nothing = [t for t in c.left.args if isinstance(t, Factors) and is_zero(plain(t.args[-1]))]
+    letters = symbols(c.left) - {s for term in nothing for s in symbols(term)}
     return "".join("1" if any(str(s) == f"w_{k + 1}" for s in letters) else "0" for k in range(len(row)))
 
 

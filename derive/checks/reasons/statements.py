@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sympy import exp
+from sympy.matrices.expressions import MatMul
 
+from derive.algebra.arrays import Grouped
 from derive.algebra.functions import TableFunction
 from derive.algebra.nodes import Softmax, is_array
 from derive.checks.reasons.cited import Cited, is_symbolic, is_value, parts, same, symbols
@@ -49,6 +51,19 @@ def both_reach_one_form(c: Cited) -> bool:
     return bool(forms[0] & forms[1]) or len(c.sides) == 2
 
 
+def factors(expr: Any) -> list[Any]:
+    """The factors of a product in their order, whatever brackets it has."""
+    if isinstance(expr, Grouped):
+        return factors(expr.array)
+    return [f for arg in expr.args for f in factors(arg)] if isinstance(expr, MatMul) else [expr]
+
+
+@that("the two sides differ in their brackets alone")
+def differ_in_brackets(c: Cited) -> bool:
+    """The same factors in the same order, brackets apart."""
+    return c.left != c.right and len(c.sides) == 2 and factors(c.left) == factors(c.right) != [c.left]
+
+
 def is_given_number(c: Cited) -> bool:
     return c.left in c.definitions and same(c.definitions[c.left], c.right)
 
@@ -74,6 +89,7 @@ SHOW = {
     & about_nothing
     & left(is_symbolic)
     & left(lambda e: not is_array(e), "is a number"),
+    "associative law": claims(Equal) & here & about_nothing & differ_in_brackets,
     "the two sides agree": claims(Equal) & here & about_nothing & both_reach_one_form,
     "the two sides agree at points": claims(Equal) & here & about_nothing,
     "a false identity": claims(Refuted) & about_is(0, lambda c: c.claim.by, "it says who"),
