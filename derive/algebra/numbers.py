@@ -4,27 +4,44 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Expr, Float, ImmutableDenseMatrix, Integer, MatrixBase, N, Rational, floor, log
+from sympy import Expr, Float, ImmutableDenseMatrix, Integer, MatrixBase, N, Rational, erf, exp, floor, log
 
 from derive.algebra.nodes import Numeral, plain
 from derive.errors import NotDerivable
 
 PRECISION = 50  # decimal digits in which irrational numbers are carried
+MOST_MORE = 20_000  # more digits where exponentials saturate
+LN_10, LOG2_10 = 2.302585092994046, 3.321928094887362
 EXACT_PLACES = 10  # a decimal expansion that ends within these places is shown whole
 SMALL_DENOMINATOR = 12  # below this a fraction that does not end is shown as a fraction
 
 
 def exact(value: Any) -> Rational | Float:
-    """A numeric expression as a rational where it is one, else as a float of `PRECISION` digits."""
+    """A numeric expression as a rational where it is one, else as a float of `PRECISION` digits: and of so many more that what
+    an exponential in it adds to one is not lost, as in 1/(1 + exp(-150))."""
     number = plain(value)
     if isinstance(number, Rational):
         return number
-    number = N(number, PRECISION)
+    number = N(number, _digits(number))
     if isinstance(number, Rational):
         return number
     if not isinstance(number, Float):
         raise NotDerivable(f"{value} has no real value")
     return number
+
+
+def _digits(number: Any) -> int:
+    if isinstance(number, Float):
+        return max(PRECISION, _carried(number))
+    exponents = [abs(float(node.args[0])) for node in number.atoms(exp) if node.args[0].is_number]
+    exponents += [float(node.args[0]) ** 2 for node in number.atoms(erf) if node.args[0].is_number]
+    more = int(2 * max(exponents, default=0) / LN_10)
+    return max(PRECISION + min(more, MOST_MORE), *map(_carried, number.atoms(Float)), 0)
+
+
+def _carried(number: Float) -> int:
+    """The digits that a float has."""
+    return int(number._prec / LOG2_10)
 
 
 def places_of(value: Rational) -> int | None:

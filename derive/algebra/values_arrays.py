@@ -125,7 +125,7 @@ def _reshaped(expr: Any, values: Values) -> Matrix:
     return Matrix(rows, columns, list(array_value_of(expr.array, values)))
 
 
-def _places_of(expr: Any) -> list[list[int | None]]:
+def places_of_windows(expr: Any) -> list[list[int | None]]:
     """For each window the places of its entries in the image, None where it is padding."""
     height, width, kh, kw, sh, sw, ph, pw = expr.plan
     return [
@@ -144,7 +144,7 @@ def _patches(expr: Any, values: Values) -> Matrix:
     image = array_value_of(expr.array, values)
     return Matrix([
         [Integer(0) if place is None else image[place, c] for c in range(image.shape[1]) for place in window]
-        for window in _places_of(expr)
+        for window in places_of_windows(expr)
     ])  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def _folded(expr: Any, values: Values) -> Matrix:
     given = array_value_of(expr.array, values)
     channels = given.shape[1] // expr.size
     found = [[Integer(0)] * channels for _ in range(expr.places)]
-    for row, window in enumerate(_places_of(expr)):
+    for row, window in enumerate(places_of_windows(expr)):
         for k, place in enumerate(window):
             for c in range(channels):
                 if place is not None:
@@ -166,7 +166,7 @@ def _window_largest(expr: Any, values: Values) -> Matrix:
     image = array_value_of(expr.array, values)
     return Matrix([
         [max(image[place, c] for place in window if place is not None) for c in range(image.shape[1])]
-        for window in _places_of(expr)
+        for window in places_of_windows(expr)
     ])  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def _window_largest(expr: Any, values: Values) -> Matrix:
 def _unpooled(expr: Any, values: Values) -> Matrix:
     given, image = array_value_of(expr.array, values), array_value_of(expr.image, values)
     found = [[Integer(0)] * image.shape[1] for _ in range(expr.places)]
-    for row, window in enumerate(_places_of(expr)):
+    for row, window in enumerate(places_of_windows(expr)):
         for c in range(image.shape[1]):
             inside = [place for place in window if place is not None]
             found[max(inside, key=lambda place: image[place, c])][c] += given[row, c]

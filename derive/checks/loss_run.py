@@ -97,7 +97,7 @@ def _divergence(p: torch.Tensor, target: torch.Tensor, reduction: str) -> torch.
     """torch takes log p; it warns that its mean is over entries, which is what 'mean' is documented to be here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return F.kl_div(torch.log(p), target, reduction=reduction)
+        return F.kl_div(torch.log(p).clamp(min=LEAST), target, reduction=reduction)
 
 
 ADAPTERS: dict[tuple[str, str], Callable[[torch.Tensor, torch.Tensor, str], torch.Tensor]] = {

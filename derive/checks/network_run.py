@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from derive.algebra.functions import TABLE
 from derive.checks.bindings import Bindings, exact_tensor, observe
+from derive.checks.exactly import exact_of, snapped, through
 from derive.checks.loss_run import loss_by_torch
 from derive.checks.targets import target_for
 from derive.checks.twins import named
@@ -41,10 +42,12 @@ def observe_network(world: NetworkRun, generator: torch.Generator) -> Bindings:
         else torch.randn(1, world.network.input, generator=generator, dtype=torch.float64)
     )
     run: dict[tuple[Any, ...], torch.Tensor] = {("input",): x.clone().requires_grad_()}
-    flowing = run["input",]
+    flowing, exact = run["input",], exact_of(x) if given else None
     for k, (linear, activation) in enumerate(zip(linears, activations, strict=True)):
-        run["pre_activation", k] = linear(flowing)
-        run["activation", k] = flowing = activation(run["pre_activation", k])
+        exact = through(linear, exact)
+        run["pre_activation", k] = snapped(linear(flowing), exact)
+        exact = through(activation, exact)
+        run["activation", k] = flowing = snapped(activation(run["pre_activation", k]), exact)
     bindings = Bindings({}, "the network built and run in torch.nn")
     for k, linear in enumerate(linears):
         _bind(bindings, tags, ("weight", k), linear.weight, lambda t: t)
@@ -57,6 +60,8 @@ def observe_network(world: NetworkRun, generator: torch.Generator) -> Bindings:
     _counts(bindings, tags, linears)
     if world.loss is not None:
         loss = loss_of(world.loss, flowing, run["target",])
+        if given and world.loss.after:  # numbers may saturate: torch's losses of logits lose no digits there
+            loss = loss_of_logits(world.loss, run["pre_activation", len(linears) - 1], run["target",])
         _bind(bindings, tags, ("loss",), loss, lambda t: t)
         for k in range(len(linears)):
             if ("delta", k) in tags:
@@ -101,6 +106,11 @@ def loss_of(loss: Any, output: torch.Tensor, target: torch.Tensor) -> torch.Tens
     if loss.on == "classes":
         return F.kl_div(torch.log(output), target, reduction="sum") + torch.special.entr(target).sum()
     return loss_by_torch(loss, output, target, loss.reduction, "outputs")
+
+
+def loss_of_logits(loss: Any, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """The same from what goes into the last activation, sigmoid or softmax."""
+    return loss_by_torch(loss, logits, target, loss.reduction, "logits")
 
 
 def _bind(bindings: Bindings, tags: dict[Any, Any], tag: Any, tensor: torch.Tensor, view: Any) -> None:

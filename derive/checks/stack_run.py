@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from derive.checks.bindings import Bindings, exact_tensor, observe
 from derive.checks.evaluate import evaluate
+from derive.checks.exactly import Exact, added, exact_of, snapped, through
 from derive.checks.loss_run import loss_by_torch
 from derive.checks.optimiser_run import torch_optimiser
 from derive.checks.receptive import rows_seen
@@ -74,18 +75,23 @@ def _on(node: Node, device: str) -> Node:
     return Node(node.path, node.layer, module, [_on(inner, device) for inner in node.inner])
 
 
-def run(nodes: list[Node], x: Tensor, outputs: dict[str, Tensor]) -> Tensor:
-    """The stack at an input; what comes out of each layer is kept by its path."""
+def run(nodes: list[Node], x: Tensor, outputs: dict[str, Tensor], exact: Exact | None = None) -> Tensor:
+    """The stack at an input; what comes out of each layer is kept by its path. `exact` is the input, where it was given."""
+    return _run(nodes, x, outputs, exact)[0]
+
+
+def _run(nodes: list[Node], x: Tensor, outputs: dict[str, Tensor], exact: Exact | None) -> tuple[Tensor, Exact | None]:
     for node in nodes:
         if node.layer.torch == "residual":
-            x = x + run(node.inner, x, outputs)
+            inner, inner_exact = _run(node.inner, x, outputs, exact)
+            x, exact = x + inner, added(exact, inner_exact)
         elif node.layer.torch == "concatenate":
-            parts = [run([branch], x, outputs) for branch in node.inner]
-            x = torch.cat(parts, dim=1 if x.ndim == 4 else -1)
+            parts = [_run([branch], x, outputs, exact)[0] for branch in node.inner]
+            x, exact = torch.cat(parts, dim=1 if x.ndim == 4 else -1), None
         else:
-            x = called(node, x)
-        outputs[node.path] = x
-    return x
+            x, exact = called(node, x), through(node.module, exact)
+        outputs[node.path] = x = snapped(x, exact)
+    return x, exact
 
 
 def called(node: Node, x: Tensor) -> Tensor:
@@ -150,7 +156,7 @@ def observe_stack(world: StackRun, generator: torch.Generator) -> Bindings:
     outputs: dict[str, Tensor] = {}
     for tag in [tag for tag in tags if tag[0] == "initial"]:
         bindings.values[tags[tag]] = _started_with(found[tag[1]], tag[2], given.get(tag), generator)
-    out = run(nodes, x, outputs)
+    out = run(nodes, x, outputs, exact_of(x) if given and x.is_floating_point() else None)
     _bind_input(world, tags, bindings, x, batch)
     for tag, symbol in tags.items():
         if tag[0] == "weight":
@@ -183,7 +189,8 @@ def observe_stack(world: StackRun, generator: torch.Generator) -> Bindings:
         target = target_for(world.loss, out.shape, generator) if y is None else _from_page(y, out, world)
         bindings.values[tags["target",]] = on_page(target) if target.ndim == 4 else shown(target, world)
         if world.loss is not None and ("loss",) in tags:
-            bindings.values[tags["loss",]] = _loss(world, out, target, found)
+            logits = _logits(nodes, x, outputs) if given and world.loss.after else None
+            bindings.values[tags["loss",]] = _loss(world, out, target, found, logits)
     if world.optimiser is not None:
         _updates(world, tags, nodes, found, x, bindings)
     _counted(world, tags, nodes, bindings)
@@ -286,11 +293,19 @@ def _fill(found: dict[str, nn.Module], given: dict[Any, Tensor]) -> None:
                 part.copy_(value[:, 0] if part.ndim == 1 else value.T if tag[2].transposed else value)
 
 
-def _loss(world: StackRun, out: Tensor, target: Tensor, found: dict[str, nn.Module]) -> Tensor:
+def _logits(nodes: list[Node], x: Tensor, outputs: dict[str, Tensor]) -> Tensor:
+    """What goes into the last layer: where numbers are given they may saturate, and torch's losses of logits lose no digits."""
+    return outputs[nodes[-2].path] if len(nodes) > 1 else x
+
+
+def _loss(
+    world: StackRun, out: Tensor, target: Tensor, found: dict[str, nn.Module], logits: Tensor | None = None
+) -> Tensor:
     if out.ndim == 3:  # the positions of one example are rows
         out, target = out[0], target.reshape(out.shape)[0]
-    kind_of = "probabilities" if world.loss.after else "outputs"
-    loss = loss_by_torch(world.loss, out, target, world.loss.reduction, kind_of)
+        logits = None if logits is None else logits[0]
+    kind_of = "logits" if logits is not None else "probabilities" if world.loss.after else "outputs"
+    loss = loss_by_torch(world.loss, out if logits is None else logits, target, world.loss.reduction, kind_of)
     for other, factor in world.plus:
         loss = loss + float(factor) * loss_by_torch(other, out, target, other.reduction, "outputs")
     for kind, rate in world.penalty:

@@ -14,6 +14,7 @@ from derive.algebra.numbers import numerals
 from derive.algebra.values import value_of
 from derive.derivation import Answer, Derivation, IsGradient, Section, Work, rule
 from derive.topics.forward import COMPUTE, INSERT, forward_values, like, with_numbers
+from derive.topics.kinks import kinks_and_ties
 from derive.topics.local import expanded_slope, local_sections, softmax_section
 from derive.topics.network import Net, Unit, network_of
 from derive.topics.registry import questions
@@ -130,6 +131,7 @@ def softmax_delta(net: Net, unit: Unit, upstream: Any, received: Any, work: Work
 def numeric_section(net: Net, found: dict[Any, Any]) -> tuple[Section, dict[Any, Any]]:
     """delta and gradients with the numbers, from the last layer to the first."""
     work, values = Work("With the numbers", net.numeric_world), forward_values(net)
+    kinks_and_ties(work, net.definitions, values)
     for unit in reversed(net.units):
         delta = numeric_delta(net, unit, found, values, work)
         values[unit.delta] = delta
@@ -150,6 +152,10 @@ def numeric_delta(net: Net, unit: Unit, found: dict[Any, Any], values: dict[Any,
     if unit.activation in ("softmax", "identity") or unit is net.units[-1]:
         expr = simplest_delta(net, unit, received)
         value = value_of(expr, values)
+        if unit is net.units[-1] and net.saturates(
+            values
+        ):  # the digits of y_hat would say nothing of its distance from y
+            expr = expr.xreplace({unit.a: unit.applied(unit.z)})
         work.equal(unit.delta, with_numbers(expr, values), why=INSERT)
         if with_numbers(expr, values) != numerals(value):
             work.equal(with_numbers(expr, values), numerals(value), why=COMPUTE)

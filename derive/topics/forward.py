@@ -9,11 +9,12 @@ from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra.entries import unrolled
 from derive.algebra.nodes import is_array
-from derive.algebra.numbers import as_matrix, numerals
+from derive.algebra.numbers import as_matrix, numeral, numerals
 from derive.algebra.values import value_of
 from derive.derivation import Answer, Derivation, Equal, Section, Work, rule
 from derive.topics.network import Net, network_of
 from derive.topics.registry import questions
+from derive.topics.saturation import DIGITS, FROM_LOGITS
 from derive.topics.stack import is_stack, stack_of
 from derive.topics.stack_answers import forward_derivation
 
@@ -64,6 +65,9 @@ def numeric(net: Net) -> tuple[Section, dict[Any, Any]]:
     for symbol, expr in net.definitions:
         if symbol not in values:
             continue
+        if symbol == net.L and net.saturates(values):
+            saturated_loss(work, net.world, net.L, net.loss_from_logits, values)
+            continue
         shown = numerals(values[symbol])
         work.equal(symbol, with_numbers(expr, values), why=INSERT)
         if with_numbers(expr, values) != shown:
@@ -71,11 +75,23 @@ def numeric(net: Net) -> tuple[Section, dict[Any, Any]]:
     return work.section(), values
 
 
+def saturated_loss(work: Work, world: Any, L: Any, expr: Any, values: dict[Any, Any]) -> None:
+    """The loss from the logits, in symbols (in `world`, where no numbers are given) and with the numbers."""
+    numeric_world, inserted = work.world, with_numbers(expr, values)
+    work.world = world
+    work.equal(L, expr, why=FROM_LOGITS)
+    work.world = numeric_world
+    work.equal(expr, inserted, why=INSERT)
+    work.equal(inserted, numeral(values[L], DIGITS), why=COMPUTE, result=True)
+
+
 def forward_values(net: Net) -> dict[Any, Any]:
     """The exact value of every quantity of the forward pass; the loss only where the target is given."""
     values = dict(net.values)
     for symbol, expr in net.definitions:
-        if is_array(symbol) or net.knows_target:
+        if symbol == net.L and net.knows_target and net.saturates(values):
+            values[symbol] = value_of(net.loss_from_logits, values)
+        elif is_array(symbol) or net.knows_target:
             values[symbol] = value_of(expr, values)
     return values
 

@@ -28,6 +28,10 @@ VALUE = rule("value of an element", "compute")
 THROUGH_SIGMOID = rule("loss of a logit", "the probability is the sigmoid of the logit")
 LABELLED = rule("loss of a logit with a label", "the definition of the sigmoid, for the label {0}")
 COLLECT = rule("collect the labels", "weigh the two by {0} and {1}")
+TAKEN_OUT = rule(
+    "larger exponential taken out",
+    "the larger of 1 and e to the logit taken out of the logarithm, so that nothing overflows",
+)
 EXACT = rule("exact value", "what multiplies zero drops out")
 ARITHMETIC = rule("arithmetic before logarithms", "carry out the arithmetic")
 MEAN = rule("mean of the elements", "the mean over the {0} elements")
@@ -85,7 +89,10 @@ def definition_section(batch: Minibatch) -> Section:
     work.equal(ell, by_probability(y), why=THROUGH_SIGMOID)
     for label in (Integer(1), Integer(0)):
         work.equal(by_probability(label), batch.term(label, p), why=LABELLED, about=(label,))
-    return work.equal(ell, batch.term(y, p), why=COLLECT, about=(y, 1 - y)).section()
+    work.equal(ell, batch.term(y, p), why=COLLECT, about=(y, 1 - y))
+    if any(batch.is_large(batch.numbers(k)[1:]) for k in range(len(batch.places))):
+        work.equal(batch.term(y, p), batch.large_term(y, p), why=TAKEN_OUT)
+    return work.section()
 
 
 def element_section(batch: Minibatch, k: int) -> tuple[Section, Any]:
@@ -93,12 +100,13 @@ def element_section(batch: Minibatch, k: int) -> tuple[Section, Any]:
     y, p, ell = batch.symbols(k)
     target, output = batch.numbers(k)
     work = Work(f"Element {k + 1}", batch.world)
-    formula = batch.term(y, p)
+    is_large = batch.is_large((output,))
+    formula = batch.large_term(y, p) if is_large else batch.term(y, p)
     shown = {y: Numeral(target), p: Numeral(output), **{symbol: Numeral(v) for symbol, v in batch.settings.items()}}
     if isinstance(formula, Piecewise):
         formula = _branch(formula, shown, work, k + 1)
     inserted = formula.xreplace(shown)
-    work.equal(ell, formula, why=DEFINITION)
+    work.equal(ell, formula, why=TAKEN_OUT if is_large else DEFINITION)
     if inserted != formula:
         work.equal(formula, inserted, why=INSERT, about=(k + 1,))
     value = plain(inserted)

@@ -21,6 +21,8 @@ OWN_CLASS = rule("the target's class", "only the class of the target counts: cla
 WEIGHTED = rule("weighted classes", "each class counts with its target probability")
 INSERT = rule("insert an example", "insert the numbers of example {0}")
 VALUE = rule("value of an example", "compute")
+SHIFT = rule("log-sum-exp shifted", "e to {0} taken out of the sum: for any number, so for the largest logit")
+LARGEST_OUT = rule("largest logit taken out", "the largest logit, {0}, is taken out, so that no exponential overflows")
 
 
 def class_sections(batch: Minibatch) -> tuple[list[Section], list[Any]]:
@@ -46,7 +48,17 @@ def definition_section(batch: Minibatch) -> Section:
     total = Sum(exp(output[j]), (j, 1, classes))
     through = _over(batch.loss.term(y[k], exp(output[k]) / total), k, classes)
     work.equal(ell, through, why=THROUGH_SOFTMAX)
-    return work.equal(through, Terms(log(total), -Sum(y[k] * output[k], (k, 1, classes))), why=LOG_SUM_EXP).section()
+    chosen = -Sum(y[k] * output[k], (k, 1, classes))
+    work.equal(through, Terms(log(total), chosen), why=LOG_SUM_EXP)
+    if any(map(batch.is_large, batch.outputs)):
+        m = Symbol("m", real=True)
+        work.equal(
+            Terms(log(total), chosen),
+            Terms(m, log(Sum(exp(output[j] - m), (j, 1, classes))), chosen),
+            why=SHIFT,
+            about=(m,),
+        )
+    return work.section()
 
 
 def _index(letter: str) -> Symbol:
@@ -67,18 +79,25 @@ def _example(batch: Minibatch, i: int) -> tuple[Section, Any]:
     chosen = [j for j, w in enumerate(weights) if w != 0]
     why, about = (OWN_CLASS, (Integer(chosen[0]),)) if len(chosen) == 1 else (WEIGHTED, ())
     named = _loss(batch, outputs, weights, chosen)
-    inserted = _loss(batch, [Numeral(v) for v in batch.outputs[i]], weights, chosen)
+    numbers = [Numeral(v) for v in batch.outputs[i]]
+    largest = None
+    if batch.is_large(batch.outputs[i]):
+        largest = max(range(len(numbers)), key=lambda j: batch.outputs[i][j])
+        named, why, about = _loss(batch, outputs, weights, chosen, outputs[largest]), LARGEST_OUT, (outputs[largest],)
     work.equal(ell, named, why=why, about=about)
+    inserted = _loss(batch, numbers, weights, chosen, None if largest is None else numbers[largest])
     work.equal(named, inserted, why=INSERT, about=(i + 1,))
     value = plain(inserted)
     work.equal(inserted, numeral(value), why=VALUE, result=True)
     return work.section(), value
 
 
-def _loss(batch: Minibatch, outputs: list[Any], weights: tuple[Any, ...], chosen: list[int]) -> Any:
-    """The cross-entropy of one example in its outputs (symbols or numerals), classes of weight zero left out."""
+def _loss(batch: Minibatch, outputs: list[Any], weights: tuple[Any, ...], chosen: list[int], shift: Any = None) -> Any:
+    """The cross-entropy of one example in its outputs (symbols or numerals), classes of weight zero left out, and with `shift`
+    taken out of the logarithm of the sum of exponentials."""
     over_logits = batch.outputs_are == "logits"
-    terms = [Terms(log(Terms(*[exp(z) for z in outputs])))] if over_logits else []
+    powers = [exp(z if shift is None else Terms(z, Factors(Integer(-1), shift))) for z in outputs]
+    terms = [*([] if shift is None else [shift]), log(Terms(*powers))] if over_logits else []
     for j in chosen:
         weight = () if weights[j] == 1 else (Numeral(Rational(weights[j])),)
         terms.append(Factors(Integer(-1), *weight, outputs[j] if over_logits else log(outputs[j])))

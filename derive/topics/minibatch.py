@@ -13,10 +13,11 @@ from derive.algebra.nodes import Magnitude
 from derive.algebra.notation import as_written
 from derive.algebra.numbers import decimal_text, numeral
 from derive.errors import GivenError
+from derive.topics.saturation import LARGE
 from derive.worlds import LossRun
 
 KINDS = ("outputs", "probabilities", "logits")
-LARGEST_LOGIT = 700  # e to this power is near the largest number in double precision, in which the referee works
+LARGEST_LOGIT = 10**9  # beyond, double precision has not the digits of what is added to it
 NEAREST_TO_ONE = Rational(1, 10**5)  # nearer to 1 a probability in double precision has not the digits of 1 - p
 
 
@@ -83,6 +84,14 @@ class Minibatch:
         loss = replace(self.loss, **{symbol.name: symbol for symbol in self.settings})
         formula = loss.from_logit(target, output) if self.outputs_are == "logits" else loss.term(target, output)
         return as_written(formula.replace(Abs, Magnitude))
+
+    def is_large(self, outputs: Any) -> bool:
+        """Whether e to one of these logits is so large (or so small) that its digits drown."""
+        return self.outputs_are == "logits" and any(abs(value) > LARGE for value in outputs)
+
+    def large_term(self, target: Expr, logit: Expr) -> Expr:
+        """The loss of one element from a large logit."""
+        return as_written(self.loss.from_large_logit(target, logit))
 
     @property
     def elements(self) -> tuple[Symbol, ...]:
@@ -220,10 +229,13 @@ def _binary(batch: Minibatch, kind: str) -> None:
 
 
 def _have_logarithms(batch: Minibatch, kind: str) -> None:
-    """A probability is above 0 where its logarithm is taken: everywhere, or where its class has a weight."""
-    weights = [batch.weights(i) for i in range(batch.rows)] if batch.loss.on == "classes" else None
+    """A probability is above 0 where its logarithm is taken: where its class (or its entry of the target) has a weight."""
+    if batch.loss.on == "classes":
+        weights = {("given", kind, i, j): w for i in range(batch.rows) for j, w in enumerate(batch.weights(i))}
+    else:
+        weights = {("given", kind, *path[2:]): value for path, value in _numbers("targets", batch.targets)}
     for path, value in _numbers(kind, batch.outputs):
-        if value == 0 and (weights is None or weights[path[2]][path[3]] != 0):
+        if value == 0 and weights[path] != 0:
             raise GivenError("a probability above 0 is needed here: its logarithm is taken", path)
 
 

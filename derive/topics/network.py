@@ -15,6 +15,7 @@ from derive.algebra.numbers import as_matrix
 from derive.catalogue.registry import losses
 from derive.errors import GivenError
 from derive.topics.drawing import drawn, target_symbol
+from derive.topics.saturation import is_saturated, total_from_logits
 from derive.worlds import NetworkRun
 
 
@@ -111,10 +112,21 @@ class Net:
 
     def loss_of(self, y: Any, y_hat: Any) -> Expr:
         """The loss of one example, by the loss's own formula and reduction."""
-        loss = self.loss
-        total = Total(Map(loss.term(Slot(0), Slot(1)), y, y_hat))
-        averaged = loss.on == "elements" and loss.reduction == "mean"
+        return self.reduced(Total(Map(self.loss.term(Slot(0), Slot(1)), y, y_hat)))
+
+    def reduced(self, total: Expr) -> Expr:
+        """The sum over all outputs by the loss's reduction."""
+        averaged = self.loss.on == "elements" and self.loss.reduction == "mean"
         return total / self.sizes[-1] if averaged else total
+
+    @property
+    def loss_from_logits(self) -> Expr:
+        """The loss of one example in the pre-activation of the last layer, for losses of probabilities."""
+        return self.reduced(total_from_logits(self.loss, self.y, self.units[-1].z, row=False))
+
+    def saturates(self, values: dict[Any, Any]) -> bool:
+        """Whether the loss takes logarithms of probabilities that are nearly 0 or 1."""
+        return bool(self.given.loss is not None and self.loss.after) and is_saturated(values[self.y_hat])
 
     @cached_property
     def loss(self) -> Any:

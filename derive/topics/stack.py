@@ -19,6 +19,7 @@ from derive.catalogue.layers.base import Numbered, Weight, numbered
 from derive.catalogue.layers.dense import Dense
 from derive.errors import GivenError, NotDerivable
 from derive.topics.drawing import drawn, target_symbol
+from derive.topics.saturation import is_saturated, total_from_logits
 from derive.worlds import StackRun
 
 LETTERS = "zauvhqrs"
@@ -321,7 +322,22 @@ class Stack:
 
     def one_loss(self, loss: Any) -> Expr:
         """One loss of the batch."""
-        total = Total(Map(loss.term(Slot(0), Slot(1)), self.y, self.output))
+        return self.reduced(loss, Total(Map(loss.term(Slot(0), Slot(1)), self.y, self.output)))
+
+    @property
+    def loss_from_logits(self) -> Expr:
+        """The loss in what goes into the last activation, for losses of probabilities."""
+        logits = self.run[-1][1].x
+        return self.reduced(self.loss, total_from_logits(self.loss, self.y, logits, self.row)) + self.penalties
+
+    def saturates(self, values: dict[Any, Any]) -> bool:
+        """Whether the loss takes logarithms of probabilities that are nearly 0 or 1."""
+        return bool(self.given.loss is not None and self.loss.after and not self.given.plus) and is_saturated(
+            values[self.output]
+        )
+
+    def reduced(self, loss: Any, total: Expr) -> Expr:
+        """A sum over all entries by the loss's reduction."""
         if loss.reduction == "sum":
             return total
         rows, columns = self.output.shape

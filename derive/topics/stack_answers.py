@@ -12,7 +12,7 @@ from sympy import Integer, Symbol
 from derive.algebra import values_arrays  # noqa: F401  registers values
 from derive.algebra.nodes import Factors, Gradient, Numeral, Terms, is_array
 from derive.algebra.notation import text
-from derive.algebra.numbers import as_matrix, numerals
+from derive.algebra.numbers import as_matrix, numeral, numerals
 from derive.algebra.values import value_of
 from derive.derivation import (
     Answer,
@@ -27,8 +27,10 @@ from derive.derivation import (
     Work,
     rule,
 )
+from derive.topics.kinks import kinks_and_ties
 from derive.topics.objective import Objective, chain_of, reason_for
 from derive.topics.registry import questions
+from derive.topics.saturation import DIGITS, FROM_LOGITS
 from derive.topics.stack import Place, Stack, stack_of
 
 INPUT = rule("input of a stack", "what goes in{0}")
@@ -156,7 +158,8 @@ def stack_values(stack: Stack) -> dict[Any, Any]:
     values = dict(stack.values)
     for symbol, expr in stack.definitions:
         if is_array(symbol) or stack.y in values or symbol != stack.L:
-            values[symbol] = value_of(expr, values)
+            saturated = symbol == stack.L and stack.saturates(values)
+            values[symbol] = value_of(stack.loss_from_logits if saturated else expr, values)
     return values
 
 
@@ -166,11 +169,25 @@ def numeric_section(stack: Stack) -> tuple[Section, dict[Any, Any]]:
     for symbol, expr in stack.definitions:
         if symbol not in values:
             continue
+        if symbol == stack.L and stack.saturates(values):
+            saturated_loss(work, stack, values)
+            continue
         inserted, shown = put_in(expr, values), numerals(values[symbol])
         work.equal(symbol, inserted, why=INSERT)
         if inserted != shown:
             work.equal(inserted, shown, why=COMPUTE, result=symbol in (stack.output, stack.L))
     return work.section(), values
+
+
+def saturated_loss(work: Work, stack: Stack, values: dict[Any, Any]) -> None:
+    """The loss from the logits, in symbols and with the numbers."""
+    expr, numeric_world = stack.loss_from_logits, work.world
+    inserted = put_in(expr, values)
+    work.world = stack.world
+    work.equal(stack.L, expr, why=FROM_LOGITS)
+    work.world = numeric_world
+    work.equal(expr, inserted, why=INSERT)
+    work.equal(inserted, numeral(values[stack.L], DIGITS), why=COMPUTE, result=True)
 
 
 def put_in(expr: Any, values: dict[Any, Any]) -> Any:
@@ -284,6 +301,7 @@ def numeric_gradients(stack: Stack, objective: Objective) -> tuple[Section, dict
     """Every gradient with its numbers, checked against torch's own network."""
     known = stack_values(stack)
     work = Work("With the numbers", stack.numeric_world)
+    kinks_and_ties(work, stack.definitions, known)
     for symbol in [s for s, _ in reversed(objective.moving[:-1])]:
         known[Gradient(stack.L, symbol)] = value_of(objective.gradients[symbol], known)
     values = {}

@@ -250,3 +250,87 @@ def test_equations_that_there_are_not_are_said_in_a_sentence(tmp_path: Path) -> 
 def test_counts_are_made_without_the_numbers() -> None:
     wide = Network(10**6, (make("dense", units=10**6), make("layer_norm")), "row")
     assert not failures([*derived(wide, "parameters").steps, *derived(wide, "flops").steps])
+
+
+# numbers that saturate, and numbers that meet a kink
+
+SATURATED = (
+    "  network: {{{said}input: 1, layers: [{{dense: 1, activation: sigmoid}}]}}\n  loss: binary_cross_entropy\n"
+    "  values: {{{x}: [{z}], y: [{y}], W1: [[1]], b1: [0]}}"
+)
+
+
+@pytest.mark.parametrize(("z", "y"), [(16, 0), (150, 0), (150, 1), (-40, 1), (2000, 0)])
+@pytest.mark.parametrize("said", ["", "convention: row, "])
+def test_a_saturated_unit_has_its_loss_and_its_gradient(tmp_path: Path, z: int, y: int, said: str) -> None:
+    answers = all_hold(solved(tmp_path, SATURATED.format(said=said, x="X" if said else "x", z=z, y=y)))
+    logit = torch.tensor([float(z)], dtype=torch.float64, requires_grad=True)
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logit, torch.tensor([float(y)], dtype=torch.float64))
+    loss.backward()
+    assert float(answers["L"]) == pytest.approx(loss.item(), rel=1e-14, abs=0)
+    if z > 0 and y == 1:  # p - 1 = -1/(1 + e^z), where torch has 0
+        assert numbers(answers["db1"]) == pytest.approx([-(2.718281828459045**-z)], rel=1e-9, abs=0)
+    else:
+        assert numbers(answers["db1"]) == pytest.approx([logit.grad.item()], rel=1e-12)
+
+
+def test_no_line_shows_a_probability_that_is_not_one_as_one(tmp_path: Path) -> None:
+    from sympy import log
+
+    from derive.algebra.nodes import Numeral
+
+    solution = solved(tmp_path, SATURATED.format(said="", x="x", z=16, y=0))
+    sides = [side for _, step in solution.steps() for side in getattr(step.claim, "sides", ())]
+    inside = [numeral for side in sides for node in side.atoms(log) for numeral in node.atoms(Numeral)]
+    assert inside and all(numeral.is_exact for numeral in inside)
+
+
+@pytest.mark.parametrize(("logits", "target"), [((123, 456, 789), 1), ((-1000, 5, 0), 0), ((1e6, 1e6, 0), 2)])
+def test_large_logits_lose_no_digits(tmp_path: Path, logits: tuple[float, ...], target: int) -> None:
+    text = f"  logits: [[{', '.join(format(x, '.0f') for x in logits)}]]\n  targets: [{target}]\n  loss: cross_entropy"
+    answers = all_hold(solved(tmp_path, text, "loss"))
+    scores = torch.tensor([logits], dtype=torch.float64)
+    assert float(answers["loss"]) == pytest.approx(
+        torch.nn.functional.cross_entropy(scores, torch.tensor([target])).item()
+    )
+
+
+@pytest.mark.parametrize("loss", ["kl_divergence", "cross_entropy"])
+def test_what_has_no_probability_and_no_weight_adds_nothing(tmp_path: Path, loss: str) -> None:
+    text = f"  probabilities: [[0.5, 0, 0.5]]\n  targets: [[0.5, 0, 0.5]]\n  loss: {loss}"
+    answers = all_hold(solved(tmp_path, text, "loss"))
+    assert float(answers["loss"]) == pytest.approx({"kl_divergence": 0.0, "cross_entropy": 0.6931471805599453}[loss])
+
+
+KINKED = (
+    "  network: {{input: 1, layers: [{{dense: 1, activation: {activation}}}, {{dense: 1}}]}}\n  loss: mse\n"
+    "  values: {{x: [0.1], W1: [[3]], b1: [-0.3], W2: [[1]], b2: [0], y: [1]}}"
+)
+
+
+@pytest.mark.parametrize(("activation", "slope", "named"), [
+    ("relu", 0, True), ("{leaky_relu: 0.1}", 0.1, True), ("{elu: 2}", 2, True), ("{elu: 1}", 1, False), ("tanh", 1, False),
+])  # fmt: skip
+def test_a_kink_that_is_met_exactly_is_named_with_what_torch_takes(
+    tmp_path: Path, activation: str, slope: float, named: bool
+) -> None:
+    solution = solved(tmp_path, KINKED.format(activation=activation))
+    answers = all_hold(solution)
+    assert float(answers["db1"][0, 0]) == pytest.approx(-2 * slope)
+    assert any(step.reason.rule.name == "at a kink" for _, step in solution.steps()) == named
+
+
+def test_ties_in_a_window_are_named_and_the_first_is_the_one_that_torch_takes(tmp_path: Path) -> None:
+    values = "{X: [[0.1, 0.2], [0.3, 0.1]], W1: [[3]], b1: [0], W4: [[1]], b4: [0], y: [1]}"
+    text = (
+        "  network: {input: [1, 2, 2], layers: [{conv2d: {filters: 1, kernel: 1}}, {max_pool2d: [1, 2]}, {max_pool2d: [2, 1]}, "
+        "{dense: 1}], convention: row}\n  loss: mse\n  values: "
+    ).replace("{dense: 1}", "flatten, {dense: 1}") + values.replace("W4", "W5").replace("b4", "b5")
+    tied = text.replace("[[0.1, 0.2], [0.3, 0.1]]", "[[0.3, 0.2], [0.3, 0.3]]")
+    assert not any(step.reason.rule.name == "tie in a window" for _, step in solved(tmp_path, text).steps())
+    solution = solved(tmp_path, tied)
+    all_hold(solution)
+    assert sum(step.reason.rule.name == "tie in a window" for _, step in solution.steps()) == 2
+    image = torch.tensor([[[2.0, 2.0], [1.0, 2.0]]], requires_grad=True)
+    torch.nn.functional.max_pool2d(image, 2).sum().backward()
+    assert image.grad.flatten().tolist() == [1, 0, 0, 0]

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from sympy import Expr, exp, log
 
+from derive.algebra.nodes import Largest, Magnitude
 from derive.catalogue.registry import losses
 
 
@@ -32,6 +33,10 @@ class BinaryCrossEntropy:
         """The loss of one element from its logit: the term at sigmoid(z), in a form that keeps its digits where the
         sigmoid is all but 0 or 1."""
         return log(1 + exp(logit)) - target * logit
+
+    def from_large_logit(self, target: Expr, logit: Expr) -> Expr:
+        """The same with the larger of 1 and e^z taken out of the logarithm, so that no exponential overflows."""
+        return Largest(logit, 0) - target * logit + log(1 + exp(-Magnitude(logit)))
 
 
 @losses("binary_cross_entropy_with_logits", "bce_with_logits")

@@ -6,7 +6,7 @@ from typing import Any
 
 from sympy import Sum, exp, log
 
-from derive.algebra.nodes import Factors, Quotient, Terms, plain
+from derive.algebra.nodes import Factors, Largest, Magnitude, Quotient, Terms, plain
 from derive.checks.reasons.cited import (
     Cited,
     has,
@@ -38,6 +38,29 @@ from derive.derivation import Equal, Holds
 from derive.worlds import LossRun
 
 loss = in_world(LossRun)
+
+
+def _log_of_sum(expr: Any) -> bool:
+    return any(isinstance(p, log) and isinstance(p.args[0], Sum) for p in parts(expr))
+
+
+def shifts_all(c: Cited, what: Any) -> bool:
+    """m + log sum e^(z - m): the symbol is a term of the sum, and taken from every exponent."""
+    powers = [p for p in parts(c.right) if isinstance(p, exp)]
+    return (
+        isinstance(c.right, Terms) and what in c.right.args and bool(powers) and all(what in symbols(p) for p in powers)
+    )
+
+
+def largest_output(c: Cited, what: Any) -> bool:
+    """It names the place of the largest of the given outputs of its example."""
+    place = c.tags.get(what, ("",))
+    if place[0] != "output":
+        return False
+    row = c.world.outputs[place[1][0]]
+    return row[place[1][1]] == max(row) and shifts_all(c, what)
+
+
 ELEMENT = claims(Equal) & loss & is_tagged(("element",))
 
 
@@ -166,6 +189,7 @@ TABLE = {
     & general
     & right(has(exp))
     & Predicate("the weights are the label and what is left to one", weights_of_labels),
+    "larger exponential taken out": claims(Equal) & loss & about_nothing & right(has(Largest)) & right(has(Magnitude)),
     "exact value": claims(Equal)
     & loss
     & about_nothing
@@ -209,6 +233,15 @@ TABLE = {
     & left(has(exp))
     & right(has(log))
     & Predicate("the logarithm of the quotient is gone", lambda c: _log_of_sum(c.right) and not _log_of_sum(c.left)),
+    "log-sum-exp shifted": claims(Equal)
+    & loss
+    & general
+    & left(_log_of_sum)
+    & right(_log_of_sum)
+    & speaks_of(0, shifts_all, "what is taken out stands beside the logarithm, and in each exponent"),
+    "largest logit taken out": ELEMENT
+    & right(has(exp))
+    & speaks_of(0, largest_output, "it is the largest of the logits, and stands in each exponent"),
     "the target's class": ELEMENT & Predicate("its class is named", the_class),
     "weighted classes": ELEMENT
     & about_nothing
@@ -218,7 +251,3 @@ TABLE = {
     "insert an example": claims(Equal) & loss & inserts_numbers & Predicate("it names the example", names_the_element),
     "value of an example": claims(Equal) & loss & about_nothing & computes,
 }
-
-
-def _log_of_sum(expr: Any) -> bool:
-    return any(isinstance(p, log) and isinstance(p.args[0], Sum) for p in parts(expr))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Add, Mul, Pow
+from sympy import Add, Mul, Pow, exp, log
 from sympy.matrices.expressions import HadamardProduct, MatAdd, MatMul, Transpose
 
+from derive.algebra.arrays import LargestEntry, RowLargest
+from derive.algebra.functions import TABLE as FUNCTIONS
 from derive.algebra.functions import TableFunction
-from derive.algebra.nodes import Factors, Gradient, Map, Partial, Prime, Softmax, Terms, Total, plain
+from derive.algebra.nodes import Factors, Gradient, Largest, Map, Partial, Prime, Softmax, Terms, Total, plain
 from derive.checks.reasons.cited import (
     Cited,
     has,
@@ -35,7 +37,7 @@ from derive.checks.reasons.vocabulary import (
     that,
 )
 from derive.derivation import Equal, HasShape, IsGradient
-from derive.worlds import Formulas, NetworkRun
+from derive.worlds import Formulas, NetworkRun, StackRun
 
 here = in_world(NetworkRun)
 SIZE = claims(HasShape) & here
@@ -251,4 +253,39 @@ BACKWARD = {
     & some_side(has(Map, Add, Terms)),
 }
 
-TABLE = {**SHAPES, **FORWARD, **BACKWARD}
+# where torch has to choose
+
+
+def at_a_kink(c: Cited) -> bool:
+    """The entry that is named is given (or worked out) as zero, and the slope is that of the function that is named."""
+    entry, name = c.about
+    return (
+        isinstance(c.left, Prime)
+        and c.left.args[1] == entry
+        and str(c.left.args[0]).replace("_", " ") == name
+        and bool(FUNCTIONS[str(c.left.args[0])].row.kinks)
+    )
+
+
+def in_one_window(c: Cited) -> bool:
+    """Entries of one channel in the order in which they stand, rows before columns."""
+    entries = [(side.parent, int(side.j), int(side.i)) for side in c.sides]
+    return len({entry[:2] for entry in entries}) == 1 and [e[2] for e in entries] == sorted({e[2] for e in entries})
+
+
+CHOICES = {
+    "loss from saturated logits": claims(Equal)
+    & in_world(NetworkRun, StackRun)
+    & is_tagged(("loss",))
+    & about_nothing
+    & right(has(exp))
+    & right(has(log))
+    & right(has(Largest, LargestEntry, RowLargest)),
+    "at a kink": claims(Equal) & in_world(NetworkRun, StackRun) & Predicate("an entry stands at a kink", at_a_kink),
+    "tie in a window": claims(Equal)
+    & in_world(StackRun)
+    & about_nothing
+    & Predicate("entries of one channel, in their order", in_one_window),
+}
+
+TABLE = {**SHAPES, **FORWARD, **BACKWARD, **CHOICES}
