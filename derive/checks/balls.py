@@ -401,12 +401,17 @@ def _at(definition: Callable[..., Any], arguments: list[arb], point: Point) -> B
 
 @node_value.register(nodes.Prime)
 def _prime(expr: nodes.Prime, point: Point) -> Ball:
+    """f'(t), as `slope_of` finds it."""
+    slots = [nodes.Slot(-1 - k) for k in range(len(expr.args) - 1)]
+    values = [scalar(value_in(argument, point)) for argument in expr.args[1:]]
+    return value_in(slope_of(expr.func(expr.args[0], *slots)), point.having(dict(zip(slots, values))))
+
+
+def slope_of(expr: nodes.Prime) -> Any:
     """f'(t), the definition in elementary functions differentiated by SymPy; at a kink the slope of the branch that holds there."""
     name, *arguments = expr.args
-    values = [scalar(value_in(argument, point)) for argument in arguments]
-    parameters = [Symbol(parameter, real=True) for parameter, _ in TABLE[str(name)].row.parameters]
-    slope = elementary(TABLE[str(name)](argument(), *parameters)).diff(argument())
-    return value_in(slope, point.having(dict(zip([argument(), *parameters], values))))
+    places = [argument(), *[Symbol(parameter, real=True) for parameter, _ in TABLE[str(name)].row.parameters]]
+    return elementary(TABLE[str(name)](*places)).diff(argument()).xreplace(dict(zip(places, arguments)))
 
 
 def elementary(expr: Any) -> Any:

@@ -12,9 +12,9 @@ from sympy import Basic, Expr, MatrixExpr, Rational, Sum, Tuple, cancel, count_o
 
 from derive.algebra.nodes import Expectation, Numeral, Rounded, gradient_symbol, is_array, plain
 from derive.checks.bindings import Bindings, observe
-from derive.checks.evaluate import evaluate, truth
+from derive.checks.evaluate import evaluate
 from derive.checks.points import draw, free_symbols, generator
-from derive.derivation import Claim, Equal, HasCount, HasMean, HasShape, Holds, IsGradient, IsMinimum, Refuted, World
+from derive.derivation import Claim, Equal, HasCount, HasMean, HasShape, IsGradient, IsMinimum, Refuted, World
 from derive.errors import Bug
 from derive.report import Verdict
 from derive.worlds import Formulas
@@ -196,21 +196,6 @@ def check_gradient(claim: IsGradient, seed: int = 0) -> Verdict:
     derivative = gradient_symbol(claim.of, claim.wrt)
     verdict = compare(claim.sides, claim.world, seed, lambda b: evaluate(derivative, b), (claim.of, claim.wrt))
     return replace(verdict, method=f"torch.autograd; {verdict.method}")
-
-
-@check.register
-def check_relation(claim: Holds, seed: int = 0) -> Verdict:
-    """The relation at every point; between rational numbers also exactly."""
-    exactly = plain(claim.relation)
-    if exactly == False:  # noqa: E712  a relation of SymPy is no bool
-        return Verdict(False, "in exact arithmetic", 1, float("inf"), "the relation is false")
-    count, method = 0, ""
-    for bindings in points(claim.world, [claim.relation], seed):
-        count, method = count + 1, bindings.method
-        if not truth(claim.relation, bindings):
-            left, right = (evaluate(side, bindings) for side in claim.relation.args)
-            return Verdict(False, method, count, float("inf"), difference("", left, right, seed))
-    return Verdict(True, method, count, 0.0)
 
 
 @check.register
