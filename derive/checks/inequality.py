@@ -114,12 +114,20 @@ def _scaled(claim: Holds, seed: int) -> str | None:
         for chosen in [free, *[[s] for s in free]] if len(free) > 1 else [free]:
             for values in _along({s: given[s] for s in chosen}):
                 try:
-                    if truth(claim.relation, Point({**given, **values}, claim.world.definitions)) is False:
+                    if _fails(claim, Point({**given, **values}, claim.world.definitions)):
                         names = ", ".join(str(s) for s in chosen)
                         return f"it is false on the ray of a random {names} (seed {seed})"
                 except DeriveError:
                     return None
     return None
+
+
+def _fails(claim: Holds, point: Point) -> bool:
+    """Whether the relation is false at a point that the world's conditions allow. That a strict one is an equality where
+    arrays vanish or are constant refutes nothing: it stays without a tick, and wants a condition."""
+    relation, conditions = claim.relation, getattr(claim.world, "conditions", ())
+    weaker = {Gt: Ge, Lt: Le}.get(type(relation), type(relation))(*relation.args, evaluate=False)
+    return truth(weaker, point) is False and all(truth(condition, point) for condition in conditions)
 
 
 def _along(values: dict[Any, torch.Tensor]) -> Iterable[dict[Any, torch.Tensor]]:

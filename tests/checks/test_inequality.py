@@ -51,7 +51,7 @@ FALSE = [
     "log(p) <= p - 1.001", "log(1 + exp(x)) >= 1.001*x", "abs(x) > 0", "tanh(z) < 0.99999", "q*(1 - q) <= 0.2499",
     "where(x > 500, -1, x**2) >= 0", "where(x == 37, 1, 0) <= 0.5", "x**2 + y**2 >= 2.1*x*y", "x + y <= 150", "x*y >= -300",
     "maximum(x, y) <= 99", "gelu(x) >= -0.1699", "silu(x) >= -0.278", "relu(x - 30) + relu(y - 40) <= 1", "norm(v)**2 > norm(v)",
-    "sum(v) <= 10*norm(v) - 1", "dot(v, S @ v) >= norm(v)", "exp(-(x - 37)**2) <= 0.99", "(x - y)**2 + (y - 3)**2 > 0",
+    "sum(v) <= 10*norm(v) - 1", "dot(v, S @ v) > norm(v)", "exp(-(x - 37)**2) <= 0.99", "(x - y)**2 + (y - 3)**2 > 0",
     "sigmoid(x)*(1 - sigmoid(y)) <= 0.9", "abs(x - 3) <= 3 - x",
 ]  # fmt: skip
 
