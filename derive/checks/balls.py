@@ -498,6 +498,12 @@ def _series_product(expr: Product, point: Point) -> Ball:
     return reduce(lambda a, b: a * b, _over_indices(expr, point), arb(1))
 
 
+@node_value.register(nodes.At)
+def _where(expr: nodes.At, point: Point) -> Ball:
+    """The value where the variables have other ones."""
+    return value_in(expr.args[0], point.having({variable: value_in(value, point) for variable, value in expr.places}))
+
+
 @node_value.register(nodes.Gradient)
 @node_value.register(nodes.Partial)
 def _derivative(expr: Any, point: Point) -> Ball:

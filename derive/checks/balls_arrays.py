@@ -264,6 +264,15 @@ def _det(expr: Any, point: Point) -> Ball:
     return array(expr.args[0], point).det()
 
 
+@node_value.register(arrays.Rank)
+def _rank(expr: arrays.Rank, point: Point) -> Ball:
+    """Full where the determinant of the smaller Gram matrix is shown to be positive; else anything up to that."""
+    matrix = array(expr.array, point)
+    flat = matrix if matrix.nrows() <= matrix.ncols() else matrix.transpose()
+    full = arb(flat.nrows())
+    return full if (flat * flat.transpose()).det() > 0 else arb(0).union(full)
+
+
 @node_value.register(arrays.LogDet)
 def _logdet(expr: arrays.LogDet, point: Point) -> Ball:
     """Not finite where the determinant is not shown to be positive."""

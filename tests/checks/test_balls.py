@@ -167,6 +167,17 @@ def test_a_wide_ball_encloses_every_value_in_the_box(text: str) -> None:
         assert meet(ball(expr, Point(inside)), whole)
 
 
+def test_a_rank_is_full_or_undecided() -> None:
+    rank = arrays.Rank(SYMBOLS["B"])
+    assert ball(rank, Point({SYMBOLS["B"]: [[1, 2, 3], [0, 1, 1]]})) == 2
+    assert truth(Eq(rank, 2), Point({SYMBOLS["B"]: [[1, 2, 3], [2, 4, 6]]})) is None
+
+
+def test_a_value_at_a_place() -> None:
+    x, y = SYMBOLS["x"], SYMBOLS["y"]
+    assert ball(nodes.At(x**2 + y, x, Rational(3)), Point({x: 1, y: 2})) == 11
+
+
 def test_shapes_and_digits() -> None:
     assert shape(as_ball([[1, 2, 3], [4, 5, 6]])) == (2, 3) and shape(as_ball([1, 2])) == (2, 1)
     assert not meet(as_ball([1, 2]), as_ball([[1, 2]])) and meet(as_ball([[1]]), as_ball(1))
