@@ -33,13 +33,14 @@ class NetworkRun(World):
 
     Tags: ('input',), ('target',), ('weight', l), ('bias', l), ('pre_activation', l), ('activation', l), ('loss',),
     and ('parameters',), ('weights',) for counts; l counts layers from 0. `values` fixes symbols to arrays
-    of exact numbers; the rest is random.
+    of exact numbers; the rest is random. With `sizes_only` torch follows the sizes and makes no numbers.
     """
 
     network: Any
     loss: Any
     observed: Observed
     values: tuple[tuple[Any, Any], ...] = ()
+    sizes_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ class StackRun(World):
     ('weight', PATH, WEIGHT) with a filter in each column, ('whole', PATH, WEIGHT) as torch keeps it, ('input page',) and
     ('page', PATH) for an image with a row for each place, ('after', k, PATH, WEIGHT) for k updates, ('output', PATH),
     ('mask', PATH), ('loss',), ('count', PATH, KIND), ('operations', PATH), ('receptive', PATH), with PATH places in the
-    stack joined by dots, '' for all of it. `definitions` are evaluated on top, in order.
+    stack joined by dots, '' for all of it. `definitions` are evaluated on top, in order. With `sizes_only` torch follows the
+    sizes and makes no numbers.
     """
 
     layers: tuple[Any, ...]
@@ -149,6 +151,7 @@ class StackRun(World):
     steps: int = 0
     penalty: tuple[tuple[str, Any], ...] = ()
     plus: tuple[tuple[Any, Any], ...] = ()
+    sizes_only: bool = False
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,9 @@ def observe_network(world: NetworkRun, generator: torch.Generator) -> Bindings:
     tags = {tag: symbol for symbol, tag in world.observed}
     if all(kind in COUNTS for kind, *_ in tags):
         return _counted(world, tags)
+    if world.sizes_only:
+        with torch.device("meta"):
+            return _sized(world, tags)
     linears, activations = build(world.network)
     given = {tag: exact_tensor(value) for symbol, value in world.values for s, tag in world.observed if s == symbol}
     _fill(linears, given, generator)
@@ -79,11 +82,35 @@ def _counted(world: NetworkRun, tags: dict[Any, Any]) -> Bindings:
     return bindings
 
 
+def _sized(world: NetworkRun, tags: dict[Any, Any]) -> Bindings:
+    """The sizes of everything, on the device 'meta'."""
+    linears, activations = build(world.network)
+    bindings = Bindings({}, "the network built in torch.nn and its sizes followed")
+    run: dict[tuple[Any, ...], torch.Tensor] = {("input",): torch.zeros(1, world.network.input)}
+    flowing = run["input",]
+    for k, (linear, activation) in enumerate(zip(linears, activations, strict=True)):
+        run["pre_activation", k] = linear(flowing.to(linear.weight.dtype))
+        run["activation", k] = flowing = activation(run["pre_activation", k])
+        _bind(bindings, tags, ("weight", k), linear.weight, lambda t: t)
+        if linear.bias is not None:
+            _bind(bindings, tags, ("bias", k), linear.bias, lambda t: t.unsqueeze(1))
+    run["target",] = flowing
+    for tag, tensor in run.items():
+        _bind(bindings, tags, tag, tensor, lambda t: t.T)
+    return bindings
+
+
 def build(network: Any) -> tuple[list[nn.Linear], list[nn.Module]]:
     """The linear maps and the activations of the stack, in float64."""
-    linears, activations, size = [], [], network.input
+    linears: list[nn.Linear] = []
+    activations: list[nn.Module] = []
+    size, sizes_only = network.input, torch.get_default_device().type == "meta"
     for layer in network.layers:
-        for _ in range(layer.repeat):
+        for k in range(layer.repeat):
+            if sizes_only and k > 1:  # as the one before, which has no numbers of its own
+                linears.append(linears[-1])
+                activations.append(activations[-1])
+                continue
             linears.append(nn.Linear(size, layer.units, bias=layer.bias, dtype=torch.float64))
             activations.append(activation_of(layer.activation))
             size = layer.units
@@ -123,11 +150,11 @@ def _counts(bindings: Bindings, tags: dict[Any, Any], linears: list[nn.Linear]) 
     """Numbers of weights, of biases and of both: over all layers, and layer by layer (a layer's number behind the tag)."""
     groups: dict[tuple[int, ...], list[nn.Linear]] = {
         (): linears,
-        **{(k,): [linear] for k, linear in enumerate(linears)},
+        **{(k,): [linears[k]] for k in {tag[1] for tag in tags if tag[0] in COUNTS and len(tag) > 1}},
     }
     for suffix, members in groups.items():
         weights = sum(linear.weight.numel() for linear in members)
         biases = sum(linear.bias.numel() for linear in members if linear.bias is not None)
         for name, count in zip(COUNTS, (weights, biases, weights + biases), strict=True):
             if (name, *suffix) in tags:
-                bindings.values[tags[(name, *suffix)]] = torch.tensor(float(count), dtype=torch.float64)
+                bindings.values[tags[(name, *suffix)]] = torch.tensor(count)

@@ -37,9 +37,18 @@ class Node:
 
 def build(layers: Any, shape: tuple[int, ...], prefix: str = "") -> tuple[list[Node], tuple[int, ...]]:
     """The tree of modules; sizes are followed by running torch itself on the device 'meta'."""
-    nodes = []
+    nodes: list[Node] = []
+    sizes_only = torch.get_default_device().type == "meta"
+    known: dict[
+        Any, tuple[nn.Module | None, tuple[int, ...]]
+    ] = {}  # of equal layers, of which sizes alone are wanted, one is built
     for k, layer in enumerate(layers):
         path = f"{prefix}{k}"
+        if sizes_only and (layer, shape) in known:
+            module, after = known[layer, shape]
+            nodes.append(Node(path, layer, module, []))
+            shape = after
+            continue
         if layer.torch == "residual":
             inner, _ = build(layer.inner(shape), shape, f"{path}.")
             node = Node(path, layer, None, inner)
@@ -50,7 +59,10 @@ def build(layers: Any, shape: tuple[int, ...], prefix: str = "") -> tuple[list[N
         else:
             node = Node(path, layer, _module(layer, shape), [])
         nodes.append(node)
-        shape = _followed(node, shape)
+        after = _followed(node, shape)
+        if not node.inner:
+            known[layer, shape] = (node.module, after)
+        shape = after
     return nodes, shape
 
 
@@ -143,6 +155,9 @@ def observe_stack(world: StackRun, generator: torch.Generator) -> Bindings:
         with torch.device("meta"):
             nodes, _ = build(world.layers, world.input)
         return _counted(world, tags, nodes, bindings)
+    if world.sizes_only:
+        with torch.device("meta"):
+            return _sized(world, tags, int(torch.randint(3, 6, (), generator=generator, device="cpu")))
     nodes, _ = build(world.layers, world.input)
     found = modules(nodes)
     for module in found.values():
@@ -158,6 +173,31 @@ def observe_stack(world: StackRun, generator: torch.Generator) -> Bindings:
         bindings.values[tags[tag]] = _started_with(found[tag[1]], tag[2], given.get(tag), generator)
     out = run(nodes, x, outputs, exact_of(x) if given and x.is_floating_point() else None)
     _bind_input(world, tags, bindings, x, batch)
+    _bind_arrays(world, tags, bindings, found, outputs, x)
+    if ("target",) in tags:
+        y = given.get(("target",))
+        target = target_for(world.loss, out.shape, generator) if y is None else _from_page(y, out, world)
+        bindings.values[tags["target",]] = on_page(target) if target.ndim == 4 else shown(target, world)
+        if world.loss is not None and ("loss",) in tags:
+            logits = _logits(nodes, x, outputs) if given and world.loss.after else None
+            bindings.values[tags["loss",]] = _loss(world, out, target, found, logits)
+    if world.optimiser is not None:
+        _updates(world, tags, nodes, found, x, bindings)
+    _counted(world, tags, nodes, bindings)
+    for symbol, expr in world.definitions:
+        bindings.values[symbol] = evaluate(expr, bindings)
+    return bindings
+
+
+def _bind_arrays(
+    world: StackRun,
+    tags: dict[Any, Any],
+    bindings: Bindings,
+    found: dict[str, nn.Module],
+    outputs: dict[str, Tensor],
+    x: Tensor,
+) -> None:
+    """The learned arrays, and what comes out of layers."""
     for tag, symbol in tags.items():
         if tag[0] == "weight":
             leaf, view = _parameter(found, tag[1], tag[2])
@@ -184,18 +224,24 @@ def observe_stack(world: StackRun, generator: torch.Generator) -> Bindings:
         elif tag[0] == "mask":
             kept = (outputs[tag[1]] != 0).to(torch.float64)
             bindings.values[symbol] = on_page(kept) if kept.ndim == 4 else shown(kept, world)
-    if ("target",) in tags:
-        y = given.get(("target",))
-        target = target_for(world.loss, out.shape, generator) if y is None else _from_page(y, out, world)
-        bindings.values[tags["target",]] = on_page(target) if target.ndim == 4 else shown(target, world)
-        if world.loss is not None and ("loss",) in tags:
-            logits = _logits(nodes, x, outputs) if given and world.loss.after else None
-            bindings.values[tags["loss",]] = _loss(world, out, target, found, logits)
-    if world.optimiser is not None:
-        _updates(world, tags, nodes, found, x, bindings)
-    _counted(world, tags, nodes, bindings)
-    for symbol, expr in world.definitions:
-        bindings.values[symbol] = evaluate(expr, bindings)
+
+
+def _sized(world: StackRun, tags: dict[Any, Any], batch: int) -> Bindings:
+    """The sizes of everything, on the device 'meta', where layers work as in evaluation."""
+    nodes, _ = build(world.layers, world.input)
+    found = modules(nodes)
+    for module in found.values():
+        module.to(torch.float64).eval()
+    bindings = Bindings({}, "the network built in torch.nn and its sizes followed")
+    batch = world.batch or batch
+    count = batch if len(world.input) == 1 and world.convention == "row" else 1
+    words = getattr(world.layers[0], "words", None)
+    x = torch.zeros(1 if words else count, *world.input, dtype=torch.int64 if words else torch.float64)
+    outputs: dict[str, Tensor] = {}
+    run(nodes, x, outputs)
+    with torch.device("cpu"):
+        _bind_input(world, tags, bindings, x, batch)
+    _bind_arrays(world, tags, bindings, found, outputs, x)
     return bindings
 
 
@@ -250,7 +296,10 @@ def _bind_input(world: StackRun, tags: dict[Any, Any], bindings: Bindings, x: Te
         bindings.values[tags["batch",]] = torch.tensor(float(batch), dtype=torch.float64)
     if ("input",) in tags:
         if getattr(world.layers[0], "words", None):
-            bindings.values[tags["input",]] = nn.functional.one_hot(x[0], world.layers[0].words).to(torch.float64)
+            known = (
+                torch.zeros_like(x[0], device="cpu") if x.is_meta else x[0]
+            )  # of words of which sizes alone are known
+            bindings.values[tags["input",]] = nn.functional.one_hot(known, world.layers[0].words).to(torch.float64)
             return
         bindings.values[tags["input",]] = shown(x, world)
         bindings.leaves[tags["input",]] = (x, lambda g: shown(g, world))
@@ -380,20 +429,25 @@ def _operations(world: StackRun) -> dict[str, int]:
         for module in modules(nodes).values():
             module.eval()
         counted: dict[str, int] = {}
-        _count_run(nodes, x, counted)
+        _count_run(nodes, x, counted, {})
     return counted
 
 
-def _count_run(nodes: list[Node], x: Tensor, counted: dict[str, int]) -> Tensor:
+def _count_run(nodes: list[Node], x: Tensor, counted: dict[str, int], known: dict[Any, tuple[int, Tensor]]) -> Tensor:
+    """What torch counts at each path; equal layers on equal sizes are one module, which is counted once (`known`)."""
     for node in nodes:
         if node.layer.torch == "residual":
-            x = x + _count_run(node.inner, x, counted)
+            x = x + _count_run(node.inner, x, counted, known)
         elif node.layer.torch == "concatenate":
-            x = torch.cat([_count_run([b], x, counted) for b in node.inner], dim=1 if x.ndim == 4 else -1)
+            x = torch.cat([_count_run([b], x, counted, known) for b in node.inner], dim=1 if x.ndim == 4 else -1)
+        elif (id(node.module), x.shape) in known:
+            counted[node.path], x = known[id(node.module), x.shape]
         else:
+            before = x.shape
             with FlopCounterMode(display=False) as counter:
                 x = _plainly(node, x)
             counted[node.path] = counter.get_total_flops() // 2 + _gained(node.module, x)
+            known[id(node.module), before] = counted[node.path], x
     return x
 
 

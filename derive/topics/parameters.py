@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Literal
 
 from sympy import Integer, Symbol
@@ -35,6 +36,8 @@ OF_THESE_WEIGHTS = rule("weights alone", "of these, weights")
 AND_BIASES = rule("biases alone", "and biases")
 INSERT = rule("insert the counts", "insert the numbers")
 NOTHING = rule("pooling has none", "pooling has nothing to learn")
+ALIKE = rule("layers that are alike", "the layers {0} to {1} are alike")
+MOST_SHOWN = 3  # layers in a row that are alike and counted one by one
 N, N_W, N_B = Symbol("N"), Symbol("N_w"), Symbol("N_b")
 
 
@@ -59,43 +62,67 @@ class Parameters:
 
 
 def network_count(net: Net) -> Derivation:
-    """Layer by layer, then the total; weights and biases apart."""
+    """Layer by layer, then the total; weights and biases apart. Of many layers that are alike in a row the first is counted."""
+    groups = alike(net.units)
     observed: list[tuple[Any, tuple[Any, ...]]] = [(N, ("parameters",)), (N_W, ("weights",)), (N_B, ("biases",))]
-    each = [Symbol(f"N_{unit.number}") for unit in net.units]
-    observed += [(symbol, ("parameters", k)) for k, symbol in enumerate(each)]
+    for group in groups:
+        observed += [(_symbol(unit), ("parameters", unit.number - 1)) for unit in dict.fromkeys((group[0], group[-1]))]
     world = NetworkRun(net.given.network, None, tuple(observed))
     work = Work("Layer by layer", world)
     counts, weights, biases = [], 0, 0
-    for symbol, unit in zip(each, net.units, strict=True):
-        rows, columns = map(int, unit.W.shape)
+    for group in groups:
+        first, last = group[0], group[-1]
+        rows, columns = map(int, first.W.shape)
         product = Factors(Numeral(columns), Numeral(rows))
-        bias = [Numeral(rows)] if unit.b is not None else []
+        bias = [Numeral(rows)] if first.b is not None else []
         total = rows * columns + (rows if bias else 0)
-        work.claim(HasCount(world, symbol, (Terms(product, *bias),)), DENSE if bias else DENSE_ONLY)
+        work.claim(HasCount(world, _symbol(first), (Terms(product, *bias),)), DENSE if bias else DENSE_ONLY)
         if bias:
             work.equal(Terms(product, *bias), Terms(Numeral(rows * columns), *bias), why=MULTIPLY)
             work.equal(Terms(Numeral(rows * columns), *bias), Integer(total), why=SUM, result=True)
         else:
             work.equal(Terms(product), Integer(total), why=MULTIPLY, result=True)
+        if len(group) > 1:
+            about = (Integer(first.number), Integer(last.number))
+            work.claim(HasCount(world, _symbol(last), (_symbol(first),)), ALIKE, about)
         counts.append(total)
-        weights, biases = weights + rows * columns, biases + (rows if bias else 0)
-    last = Work("Together", world)
-    _total(last, N, each, counts)
-    last.claim(HasCount(world, N_W, (Integer(weights),)), OF_THESE_WEIGHTS)
-    last.claim(HasCount(world, N_B, (Integer(biases),)), AND_BIASES)
+        weights += len(group) * rows * columns
+        biases += len(group) * rows if bias else 0
+    together = Work("Together", world)
+    each = [(len(group), _symbol(group[0]), count) for group, count in zip(groups, counts, strict=True)]
+    total = _total(together, N, each)
+    together.claim(HasCount(world, N_W, (Integer(weights),)), OF_THESE_WEIGHTS)
+    together.claim(HasCount(world, N_B, (Integer(biases),)), AND_BIASES)
     return Derivation(
-        "Number of parameters", (work.section(), last.section()), _answers(world, sum(counts), weights, biases)
+        "Number of parameters", (work.section(), together.section()), _answers(world, total, weights, biases)
     )
 
 
-def _total(work: Work, symbol: Symbol, each: list[Symbol], counts: list[int]) -> None:
-    numbers = Terms(*map(Numeral, counts))
-    if len(each) == 1:
-        work.claim(HasCount(work.world, symbol, (Integer(counts[0]),)), ADD, result=True)
-        return
-    work.claim(HasCount(work.world, symbol, (Terms(*each),)), ADD)
-    work.equal(Terms(*each), numbers, why=INSERT)
-    work.equal(numbers, Integer(sum(counts)), why=SUM, result=True)
+def _symbol(unit: Any) -> Symbol:
+    return Symbol(f"N_{unit.number}")
+
+
+def alike(units: Any) -> list[list[Any]]:
+    """Layers by themselves, and in one group where more than a few of the same sizes follow one another."""
+    groups = [list(group) for _, group in groupby(units, key=lambda unit: (unit.W.shape, unit.b is None))]
+    return [part for group in groups for part in ([group] if len(group) > MOST_SHOWN else [[unit] for unit in group])]
+
+
+def _total(work: Work, symbol: Symbol, each: list[tuple[int, Symbol, int]]) -> int:
+    """The sum over all groups of layers, each so many times."""
+    total = sum(times * count for times, _, count in each)
+
+    def summed(what: Any) -> Any:
+        return Terms(*[what(s, n) if t == 1 else Factors(Numeral(t), what(s, n)) for t, s, n in each])
+
+    if len(each) == 1 and each[0][0] == 1:
+        work.claim(HasCount(work.world, symbol, (Integer(total),)), ADD, result=True)
+        return total
+    named, numbers = summed(lambda s, n: s), summed(lambda s, n: Numeral(n))
+    work.claim(HasCount(work.world, symbol, (named,)), ADD)
+    work.equal(named, numbers, why=INSERT)
+    work.equal(numbers, Integer(total), why=SUM, result=True)
+    return total
 
 
 def _answers(world: Any, total: int, weights: int, biases: int) -> tuple[Answer, ...]:

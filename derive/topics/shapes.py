@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from derive.derivation import Answer, Derivation, HasShape, Work, rule
@@ -29,10 +29,11 @@ class Shapes:
         if is_stack(given):
             return shapes_derivation(stack_of(given))
         net = network_of(given)
-        work = Work("", net.world)
+        world = replace(net.world, sizes_only=True)
+        work = Work("", world)
 
         def size(symbol: Any, meaning: str, why: Any, *about: Any) -> None:
-            work.claim(HasShape(net.world, symbol, symbol.shape, meaning), why, about)
+            work.claim(HasShape(world, symbol, symbol.shape, meaning), why, about)
 
         size(net.x, "input", INPUT)
         for unit in net.units:
@@ -46,12 +47,12 @@ class Shapes:
                 size(unit.a, f"output of layer {unit.number}", ACTIVATION)
         if given.loss is not None:
             size(net.y, "target", TARGET)
-        answers = tuple(_answer(net, step.claim) for step in work.steps)
+        answers = tuple(_answer(step.claim) for step in work.steps)
         return Derivation("Dimensions", (work.section(),), answers)
 
 
-def _answer(net: Any, claim: Any) -> Answer:
+def _answer(claim: Any) -> Answer:
     def is_shape(value: Any) -> HasShape:
-        return HasShape(net.world, claim.of, tuple(value), claim.meaning)
+        return HasShape(claim.world, claim.of, tuple(value), claim.meaning)
 
     return Answer(f"{claim.of.name}.shape", claim.shape, is_shape)

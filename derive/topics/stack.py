@@ -480,8 +480,8 @@ class Stack:
         return replace(self.world, values=tuple(self.values.items()))
 
     def counting(self, observed: list[tuple[Any, tuple[Any, ...]]]) -> StackRun:
-        """A world in which things are counted only."""
-        return StackRun(self.layers, self.shape, self.convention, None, None, tuple(observed))
+        """A world in which things are counted and measured only."""
+        return StackRun(self.layers, self.shape, self.convention, None, None, tuple(observed), sizes_only=True)
 
 
 def shape_of(nested: Any) -> tuple[int, ...]:

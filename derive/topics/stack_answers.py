@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import groupby
 from math import prod
 from typing import Any
 
@@ -57,6 +58,7 @@ COUNTED = rule(
     "counted are products with weights and gains, and products of matrices; not what happens entry by entry without a learned number: "
     "gates, dividing by a deviation or a size, and what an activation computes inside",
 )
+MOST_SHOWN = 3  # repetitions of a layer that are counted one by one
 LONGEST = 110  # signs of a derivative that is shown without the derivatives of other quantities
 GRADIENT_VALUE = rule("gradient with numbers", "with the numbers")
 
@@ -322,17 +324,17 @@ def parameters_derivation(stack: Stack) -> Derivation:
         (total, ("count", "", "parameters")), (Symbol("N_w"), ("count", "", "weights")), (Symbol("N_b"), ("count", "", "biases")),
     ]  # fmt: skip
     counted = counts_of(stack)
-    for k, (place, _) in enumerate(counted, 1):
+    for k, (place, _, _) in enumerate(counted, 1):
         symbols.append(Symbol(f"N_{k}"))
         observed.append((symbols[-1], ("count", place.path, "parameters")))
     world = stack.counting(observed)
     sections, numbers, weights, biases = [], [], 0, 0
-    for symbol, (place, arrays) in zip(symbols, counted, strict=True):
-        work = Work(mark_of(place), world)
+    for symbol, (place, times, arrays) in zip(symbols, counted, strict=True):
+        work = Work(heading_of(place, times), world)
         number = sum(w.count for w in arrays)
-        numbers.append(number)
-        weights += sum(w.count for w in arrays if not w.is_bias)
-        biases += sum(w.count for w in arrays if w.is_bias)
+        numbers.append((times, number))
+        weights += times * sum(w.count for w in arrays if not w.is_bias)
+        biases += times * sum(w.count for w in arrays if w.is_bias)
         if not arrays:
             work.claim(HasCount(world, symbol, (Integer(0),)), NOTHING)
         else:
@@ -347,7 +349,7 @@ def parameters_derivation(stack: Stack) -> Derivation:
     answers = [
         count_answer(name, world, Symbol(letter), value, name == "parameters")
         for name, letter, value in (
-            ("parameters", "N", sum(numbers)),
+            ("parameters", "N", weights + biases),
             ("weights", "N_w", weights),
             ("biases", "N_b", biases),
         )
@@ -355,10 +357,11 @@ def parameters_derivation(stack: Stack) -> Derivation:
     return Derivation("Number of parameters", (*sections, last.section()), tuple(answers))
 
 
-def summed(numbers: list[int]) -> tuple[Any, ...]:
-    """The numbers as a sum and their sum; of one number, that alone."""
-    total = Integer(sum(numbers))
-    return (Terms(*map(Numeral, numbers)), total) if len(numbers) > 1 else (total,)
+def summed(numbers: list[tuple[int, int]]) -> tuple[Any, ...]:
+    """The numbers, each so many times, as a sum and their sum; of one number, that alone."""
+    total = Integer(sum(times * number for times, number in numbers))
+    terms = [Numeral(number) if times == 1 else Factors(Numeral(times), Numeral(number)) for times, number in numbers]
+    return (Terms(*terms), total) if len(terms) > 1 or numbers[0][0] > 1 else (total,)
 
 
 def plain_equal(written: Any, number: int) -> bool:
@@ -366,9 +369,29 @@ def plain_equal(written: Any, number: int) -> bool:
     return isinstance(written, Numeral) and written.value == number
 
 
-def counts_of(stack: Stack) -> list[tuple[Place, list[Any]]]:
-    """The learned arrays of every layer, those inside of blocks too."""
-    return [(place, inner_weights(place.layer, place.shape, stack.row)) for place in stack.places]
+def alike(places: Iterable[Place]) -> list[tuple[Place, int]]:
+    """The layers that are looked at, and how many there are of each: many repetitions in a row are looked at once."""
+    parts = [list(group) for _, group in groupby(places, key=lambda place: place.number)]
+    found = []
+    for _, same in groupby(parts, key=lambda part: [(place.layer, place.shape) for place in part]):
+        listed = list(same)
+        times = len(listed) if len(listed) > MOST_SHOWN else 1
+        found += [(place, times) for part in (listed[:1] if times > 1 else listed) for place in part]
+    return found
+
+
+def heading_of(place: Place, times: int) -> str:
+    """'Layer 2, dense', or 'Layers 2 to 9, each, dense'."""
+    if times == 1:
+        return mark_of(place)
+    return mark_of(place).replace(
+        f"Layer {place.number}", f"Each of layers {place.number} to {place.number + times - 1}", 1
+    )
+
+
+def counts_of(stack: Stack) -> list[tuple[Place, int, list[Any]]]:
+    """The learned arrays of every layer, those inside of blocks too, and how often the layer is repeated."""
+    return [(place, times, inner_weights(place.layer, place.shape, stack.row)) for place, times in alike(stack.places)]
 
 
 def inner_weights(layer: Any, shape: tuple[int, ...], row: bool) -> list[Any]:
@@ -414,15 +437,16 @@ class Flops:
     def derive(self, given: Any) -> Derivation:
         stack = stack_of(given)
         observed: list[tuple[Any, tuple[Any, ...]]] = [(Symbol("M"), ("operations", ""))]
-        symbols = [Symbol(f"M_{k}") for k in range(1, len(stack.places) + 1)]
-        observed += [(s, ("operations", place.path)) for s, place in zip(symbols, stack.places, strict=True)]
+        counted = alike(stack.places)
+        symbols = [Symbol(f"M_{k}") for k in range(1, len(counted) + 1)]
+        observed += [(s, ("operations", place.path)) for s, (place, _) in zip(symbols, counted, strict=True)]
         world = stack.counting(observed)
         sections, numbers = [], []
-        for symbol, place in zip(symbols, stack.places, strict=True):
-            work = Work(mark_of(place), world)
+        for symbol, (place, times) in zip(symbols, counted, strict=True):
+            work = Work(heading_of(place, times), world)
             products = inner_operations(place.layer, place.shape)
             number = sum(prod(sizes) for sizes, _ in products)
-            numbers.append(number)
+            numbers.append((times, number))
             if not products:
                 work.claim(HasCount(world, symbol, (Integer(0),)), NO_OPERATIONS)
             else:
@@ -432,6 +456,6 @@ class Flops:
             sections.append(work.section())
         last = Work("Together", world)
         last.claim(HasCount(world, Symbol("M"), summed(numbers)), TOTAL, result=True)
-        answer = count_answer("flops", world, Symbol("M"), sum(numbers), True)
+        answer = count_answer("flops", world, Symbol("M"), int(summed(numbers)[-1]), True)
         sections[0] = replace(sections[0], remark=Reason(COUNTED))
         return Derivation("Multiplications of the forward pass", (*sections, last.section()), (answer,))

@@ -225,7 +225,7 @@ class Compare:
             stack = stack_of(replace(given, network=network))
             parameters, operations = Symbol(f"N_{name}"), Symbol(f"M_{name}")
             world = stack.counting([(parameters, ("count", "", "parameters")), (operations, ("operations", ""))])
-            arrays = [sum(w.count for w in weights) for _, weights in counts_of(stack)]
+            arrays = [times * sum(w.count for w in weights) for _, times, weights in counts_of(stack)]
             products = [
                 sum(prod(sizes) for sizes, _ in inner_operations(place.layer, place.shape)) for place in stack.places
             ]

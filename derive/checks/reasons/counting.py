@@ -68,9 +68,15 @@ def multiplies(c: Cited) -> bool:
     )  # fmt: skip
 
 
+def is_counted_sum(expr: Any) -> bool:
+    """Numbers of parts, each by itself or so many times."""
+    terms = expr.args if isinstance(expr, Terms) else (expr,)
+    return all(is_value(term) or (is_product_of_numbers(term) and len(term.args) == 2) for term in terms)
+
+
 @that("numbers are added")
 def adds(c: Cited) -> bool:
-    return is_sum_of_numbers(c.left) and is_value(c.right)
+    return is_value(c.right) and (is_sum_of_numbers(c.left) or is_counted_sum(c.left))
 
 
 @that("counts are replaced by their numbers")
@@ -79,7 +85,22 @@ def inserts_counts(c: Cited) -> bool:
 
 
 def of_counts(expr: Any) -> bool:
-    return isinstance(expr, Terms) and all(is_name(arg) for arg in expr.args)
+    """A sum of counts by name, each by itself or so many times."""
+    if isinstance(expr, Factors):
+        return len(expr.args) == 2 and is_value(expr.args[0]) and is_name(expr.args[1])
+    return isinstance(expr, Terms) and all(is_name(arg) or of_counts(arg) for arg in expr.args)
+
+
+@that("the layers are all of one kind")
+def layers_alike(c: Cited) -> bool:
+    """The first and the last that are named are counted by the two sides, and none between them differs."""
+    first, last = (int(number) - 1 for number in c.about)
+    listed = [layer for layer in c.world.network.layers for _ in range(layer.repeat)][first : last + 1]
+    return (
+        c.tag(c.left)[1:] == (last,)
+        and c.tag(c.right)[1:] == (first,)
+        and len({(layer.units, layer.bias) for layer in listed}) == 1
+    )
 
 
 run = in_world(NetworkRun)
@@ -91,6 +112,7 @@ PARAMETERS = {
     "weights and biases of a layer": OF_LAYER & right(is_product_and_bias),
     "weights of a layer": OF_LAYER & right(is_product_of_numbers),
     "multiply": claims(Equal) & about_nothing & in_world(NetworkRun, LayerRun) & multiplies,
+    "layers that are alike": OF_LAYER & layers_alike,
     "add the layers": COUNT & run & is_word("parameters") & (right(of_counts) | right(is_value)),
     "sum": claims(Equal) & about_nothing & adds,
     "insert the counts": in_world(NetworkRun, LayerRun) & inserts_counts,
@@ -188,10 +210,7 @@ STACK = {
     "total of the layers": COUNT
     & stack
     & (is_whole("count") | is_whole("operations"))
-    & Predicate(
-        "numbers of layers are added",
-        lambda c: (len(c.sides) > 2 and not has(Factors)(c.sides[1])) or len(c.sides) == 2,
-    ),
+    & Predicate("numbers of layers are added", lambda c: len(c.sides) == 2 or is_counted_sum(c.sides[1])),
     "weights of all layers": COUNT & stack & is_word("weights"),
     "biases of all layers": COUNT & stack & is_word("biases"),
     "operations of a layer": COUNT
