@@ -13,6 +13,7 @@ from sympy import Integer
 
 from derive.catalogue.registry import layers
 from derive.checks.judges import judge
+from derive.checks.reasons import unfit_reasons
 from derive.derivation import IsGradient
 from derive.errors import InputError
 from derive.pipeline import solve, vocabulary
@@ -47,6 +48,7 @@ def failures(steps: Any) -> list[str]:
 def all_hold(solution: Any) -> dict[str, Any]:
     """The answers, after the referee has found no claim to refuse."""
     assert failures(step for _, step in solution.steps()) == []
+    assert unfit_reasons(solution) == {}
     return {answer.name: answer.value for derivation in solution.derivations for answer in derivation.answers}
 
 

@@ -235,7 +235,6 @@ TABLE = {
     & Predicate("the logarithm of the quotient is gone", lambda c: _log_of_sum(c.right) and not _log_of_sum(c.left)),
     "log-sum-exp shifted": claims(Equal)
     & loss
-    & general
     & left(_log_of_sum)
     & right(_log_of_sum)
     & speaks_of(0, shifts_all, "what is taken out stands beside the logarithm, and in each exponent"),
