@@ -140,6 +140,7 @@ PROOFS = {
     "squares": "the objective is a sum of squares and what it is worth at the point",
     "values": "values at all stationary points, and limits at the ends of the domain",
     "curvature": "the second derivatives at the point (a local minimum)",
+    "monotone": "the derivative in the one unknown has everywhere the sign of the distance from the point",
     "stages": "first in some unknowns for any values of the others, then in these",
     "substitution": "convex in a variable that stands for the unknown one to one",
 }
@@ -162,6 +163,13 @@ class IsSaddle(Claim):
 
     objective: Any
     point: Point
+
+
+@dataclass(frozen=True)
+class IsPositiveDefinite(Claim):
+    """A symmetric matrix has positive eigenvalues only, and so has an inverse."""
+
+    matrix: Any
 
 
 @dataclass(frozen=True)

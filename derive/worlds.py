@@ -19,12 +19,14 @@ class Formulas(World):
 
     Domains by name: 'real', 'small', 'positive', 'unit' (0 to 1), 'integer', 'binary', 'probabilities', 'one_hot'; a symbol
     without one takes what SymPy's assumptions say. Symbolic sizes are random small integers; those in `small` are less
-    than all others (as many data as parameters at least).
+    than all others (as many data as parameters at least). Points at which one of the `conditions` does not hold are not
+    drawn: relations such as x > 0, or arrays that must have full column rank.
     """
 
     definitions: tuple[tuple[Any, Any], ...] = ()
     domains: tuple[tuple[Any, str], ...] = ()
     small: tuple[Any, ...] = ()
+    conditions: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Basic, Dummy, Expr, Integer, Mul, Poly, Symbol, cancel, fraction, solve, sqrt, together
-from sympy.matrices.expressions import Identity, MatAdd
+from sympy import (
+    Add,
+    Basic,
+    Dummy,
+    Expr,
+    Integer,
+    Mul,
+    Poly,
+    PolynomialError,
+    Symbol,
+    cancel,
+    expand,
+    fraction,
+    solve,
+    sqrt,
+    together,
+)
+from sympy.matrices.expressions import Identity, MatAdd, MatMul, Transpose, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra import arrays
+from derive.algebra.critical import UNSOLVED, domain_of, roots
 from derive.algebra.differentials import chains
-from derive.algebra.nodes import Map, Mean, Slot, Total, add, filled, is_array, matmul
+from derive.algebra.nodes import Map, Mean, Slot, Total, add, filled, is_array, matmul, transpose
 from derive.algebra.scalars import parts
+from derive.algebra.signs import sign_of, sign_of_entries
 from derive.algebra.tidy import constant_entry, content_of, inverse, product, tidy
 from derive.errors import NotDerivable
 
@@ -36,7 +54,7 @@ def solve_for(symbol: Any, equation: Any) -> Solved:
         found = attempt(symbol, equation)
         if found is not None:
             return found
-    raise NotDerivable(f"the equation for {symbol} is not linear, so there is no closed form that derive can find")
+    raise NotDerivable(f"the equation for {symbol} is neither linear nor solved entry by entry")
 
 
 def _linear(symbol: Any, equation: Any) -> Solved | None:
@@ -44,9 +62,10 @@ def _linear(symbol: Any, equation: Any) -> Solved | None:
     left: list[tuple[Any, tuple[Any, ...]]] = []
     right: list[Any] = []
     side = ""
-    for scalar, chain in chains(tidy(equation, distribute=True)):
+    for scalar, chain in chains(tidy(by_diagonals(equation, symbol), distribute=True)):
         if scalar.has(symbol):
             return None
+        chain = tuple(part for factor in chain for part in _opened(factor, symbol))
         places = [k for k, factor in enumerate(chain) if factor.has(symbol)]
         if not places:
             right.append(product(-scalar, chain))
@@ -64,23 +83,74 @@ def _linear(symbol: Any, equation: Any) -> Solved | None:
         return None
     size = symbol.shape[0] if side != "right" else symbol.shape[1]
     matrix = tidy(add(*[product(scalar, chain or (Identity(size),)) for scalar, chain in left]))
-    whole = tidy(add(*right)) if right else None
-    if whole is None:
-        return None
+    whole = tidy(add(*right)) if right else ZeroMatrix(*symbol.shape)
     matrix, whole = _without_common(matrix, whole)
     if isinstance(matrix, Identity):
         return Solved(symbol, whole, symbol, whole, "divide")
+    shown = matmul(matrix, symbol) if side != "right" else matmul(symbol, matrix)
+    if isinstance(whole, ZeroMatrix):
+        return Solved(symbol, whole, shown, whole, "invert")
     inverted = inverse(matrix)
     value = tidy(matmul(inverted, whole) if side != "right" else matmul(whole, inverted))
-    shown = matmul(matrix, symbol) if side != "right" else matmul(symbol, matrix)
     return Solved(symbol, value, shown, whole, "invert")
+
+
+def by_diagonals(array: Any, symbol: Any) -> Any:
+    """c * (A u - b), entry by entry, as diag(c) A u - diag(c) b: what is linear in the unknown becomes a product."""
+    if isinstance(array, Map) and array.has(symbol) and array.shape[1] == 1:
+        found = _linear_parts(array, symbol)
+        return array if found is None else found
+    if isinstance(array, MatMul | MatAdd | Transpose) and array.has(symbol):
+        make = {MatMul: matmul, MatAdd: add, Transpose: transpose}[array.func]
+        return make(*[by_diagonals(arg, symbol) if is_array(arg) else arg for arg in array.args])
+    return array
+
+
+def _opened(factor: Any, symbol: Any) -> tuple[Any, ...]:
+    """c * u, entry by entry, as the factors diag(c) and u."""
+    if isinstance(factor, Map) and factor.has(symbol) and factor.shape[1] == 1:
+        found = _linear_parts(factor, symbol)
+        if isinstance(found, MatMul) and all(map(is_array, found.args)):
+            return tuple(found.args)
+    return (factor,)
+
+
+def _linear_parts(array: Map, symbol: Any) -> Any:
+    """The columns of an entrywise expression that is linear in those that hold the symbol; None where it is not."""
+    slots = [Slot(k) for k in range(len(array.arrays))]
+    moving = [s for s, a in zip(slots, array.arrays, strict=True) if a.has(symbol)]
+    body = expand(array.body)
+    if not body.is_polynomial(*moving) or Poly(body, *moving).total_degree() > 1:
+        return None
+    columns = []
+    for s in moving:
+        columns.append(_scaled(body.coeff(s), array.arrays, array.arrays[s.index]))
+    rest = body.xreplace(dict.fromkeys(moving, Integer(0)))
+    for term in Add.make_args(rest) if rest != 0 else ():
+        factors = [s for s in slots if term.has(s)]
+        last = next((s for s in reversed(factors) if term.coeff(s) != 0), None)
+        if last is None:
+            columns.append(Map(term, *array.arrays))
+        else:
+            columns.append(_scaled(term.coeff(last), array.arrays, array.arrays[last.index]))
+    return add(*columns)
+
+
+def _scaled(coefficient: Any, listed: Any, column: Any) -> Any:
+    """A column times a number, or times the diagonal matrix of a column."""
+    if not any(isinstance(s, Slot) for s in coefficient.free_symbols):
+        return matmul(coefficient, column)
+    number, rest = coefficient.as_independent(
+        *[s for s in coefficient.free_symbols if isinstance(s, Slot)], as_Add=False
+    )
+    return matmul(number, arrays.Diag(Map(rest, *listed)), column)
 
 
 def _without_common(matrix: Any, whole: Any) -> tuple[Any, Any]:
     """The scalar that multiplies all of the left side divided out."""
     scalar, rest = _split_scalar(matrix)
-    if scalar == 1:
-        return matrix, whole
+    if scalar == 1 or isinstance(whole, ZeroMatrix):
+        return rest, whole
     return rest, tidy(matmul(1 / scalar, whole))
 
 
@@ -99,7 +169,7 @@ def _entrywise(symbol: Any, equation: Any) -> Solved | None:
     if any(part.has(symbol) for part in parts(flat.body) if not isinstance(part, Slot)):
         return None
     try:
-        value = _root(slot, flat.body)
+        value = _root(slot, flat.body, flat.arrays)
     except NotDerivable:
         return None
     result = tidy(Map(value, *flat.arrays))
@@ -152,33 +222,55 @@ def _scalar(symbol: Symbol, equation: Expr) -> Solved:
     return Solved(symbol, value, symbol, value, "scalar")
 
 
-def _root(symbol: Basic, equation: Expr) -> Expr:
-    """The one root (the positive one of two, for a positive symbol) of an equation that is rational in the symbol."""
-    inside = {part: Dummy(str(part), real=True) for part in parts(equation) if part != symbol and not part.has(symbol)}
+def _root(symbol: Basic, equation: Expr, listed: tuple[Any, ...] = ()) -> Expr:
+    """The one root in the symbol's domain. What stands in for an array (`listed`, by slots), and what is made of arrays, is a
+    number of the sign that its form shows."""
+    inside = {part: _stand_in(part, listed) for part in parts(equation) if part != symbol and not part.has(symbol)}
     if any(part != symbol and part.has(symbol) for part in parts(equation)):
         raise NotDerivable(f"{symbol} stands inside of a sum over data")
     back = {dummy: part for part, dummy in inside.items()}
-    unknown = Dummy("u")
-    top = fraction(cancel(together(equation.xreplace({**inside, symbol: unknown}))))[0]
+    array = listed[symbol.index] if isinstance(symbol, Slot) else symbol
+    is_positive = getattr(symbol, "is_positive", False) or isinstance(array, arrays.PositiveArray)
+    unknown = Dummy("u", positive=True) if is_positive else Dummy("u", real=True)
+    flat = equation.xreplace({**inside, symbol: unknown})
+    top = fraction(cancel(together(flat)))[0]
     try:
         poly = Poly(top, unknown)
-    except Exception:
-        raise NotDerivable(f"the equation for {symbol} is not algebraic, so it has no closed form") from None
+    except PolynomialError:
+        return _neat(only(roots(flat, unknown, domain_of(array if array is symbol else unknown)), symbol), back)
     if poly.degree() == 1:
         a, b = poly.all_coeffs()
         return _neat(-b / a, back)
-    if poly.degree() == 2 and poly.all_coeffs()[1] == 0 and getattr(symbol, "is_positive", False):
+    if poly.degree() == 2 and poly.all_coeffs()[1] == 0 and is_positive:
         a, _, c = poly.all_coeffs()
         return sqrt(_neat(-c / a, back))
     if poly.degree() == 0:
         raise NotDerivable(f"the derivative in {symbol} is nowhere zero")
-    roots = [root for root in solve(top, unknown) if root != 0]
-    if len(roots) != 1:
-        raise NotDerivable(f"the equation for {symbol} has {len(roots)} solutions")
-    return _neat(roots[0], back)
+    return _neat(only([root for root in _solutions(top, unknown) if root != 0 or not is_positive], symbol), back)
+
+
+def _solutions(top: Expr, unknown: Symbol) -> list[Expr]:
+    try:
+        return list(solve(top, unknown))
+    except UNSOLVED:
+        raise NotDerivable("SymPy finds no solution in closed form") from None
+
+
+def only(found: list[Expr], symbol: Any) -> Expr:
+    """The one solution there is."""
+    if len(found) != 1:
+        raise NotDerivable(f"the equation for {symbol} has {len(found) or 'no'} solutions")
+    return found[0]
+
+
+def _stand_in(part: Any, listed: tuple[Any, ...]) -> Dummy:
+    sign = sign_of_entries(listed[part.index]) if isinstance(part, Slot) and listed else sign_of(part)
+    return Dummy(str(part), positive=True) if sign == 2 else Dummy(str(part), real=True)
 
 
 def _neat(value: Expr, back: dict[Any, Any]) -> Expr:
+    if not value.is_rational_function():
+        return value.xreplace(back)
     top, bottom = fraction(cancel(together(value)))
     if bottom.could_extract_minus_sign():
         top, bottom = -top, -bottom

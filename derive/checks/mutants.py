@@ -27,6 +27,7 @@ from derive.derivation import (
     IsGradient,
     IsLimit,
     IsMinimum,
+    IsPositiveDefinite,
     IsSaddle,
     IsStationary,
     NoMinimum,
@@ -107,6 +108,12 @@ def _of_points(claim: IsStationary) -> Iterator[Mutant]:
         if claim.are_all:
             rest = (*claim.points[:k], *claim.points[k + 1 :])
             yield Mutant("dropped term", replace(claim, points=rest), Integer(1), Integer(0))
+
+
+@mutants.register(IsPositiveDefinite)
+def _of_definite(claim: IsPositiveDefinite) -> Iterator[Mutant]:
+    wrong = _negative(claim.matrix)
+    yield Mutant("sign", replace(claim, matrix=wrong), claim.matrix, wrong)
 
 
 @mutants.register(NoMinimum)

@@ -15,7 +15,7 @@ from derive.checks.charts import Chart, at_values, chart_of, null_space_chart
 from derive.checks.evaluate import evaluate
 from derive.checks.points import free_symbols, generator
 from derive.checks.referee import check, points
-from derive.derivation import PROOFS, IsMinimum, IsSaddle, IsStationary
+from derive.derivation import PROOFS, IsMinimum, IsPositiveDefinite, IsSaddle, IsStationary
 from derive.errors import Bug
 from derive.report import Verdict
 from derive.worlds import Formulas
@@ -79,6 +79,11 @@ class Setting:
         """Places on rays from the point, out to where the chart ends."""
         steps = torch.cat([radius * self.size * self.directions() for radius in radii])
         return torch.stack([self.moved(step) for step in steps])
+
+    def reach_steps(self) -> list[Tensor]:
+        """Steps of growing length in the one coordinate there is."""
+        one = torch.ones_like(self.at)
+        return [radius * self.size * one for radius in (*RADII[:4], *[0.5 * k for k in range(1, 40)])]
 
     def segments(self) -> tuple[Tensor, Tensor]:
         """The ends of short and long segments, around the point and elsewhere."""
@@ -244,7 +249,21 @@ def _fault(here: Setting, claim: IsMinimum, seed: int) -> str:
     if not value <= best + WORSE * (abs(best) + scale if best > -float("inf") else 0.0):
         turned = -1 if claim.is_maximum else 1
         return f"{turned * value:.12g} there, but {turned * best:.12g} elsewhere (seed {seed})"
+    if claim.proof == "monotone":
+        return _not_monotone(here, seed)
     return _not_convex(here, seed) if claim.proof == "convex" and not claim.is_local else ""
+
+
+def _not_monotone(here: Setting, seed: int) -> str:
+    """A place further out at which the objective is lower, in words."""
+    steps = here.reach_steps()
+    for side in (1, -1):
+        values = here.values(torch.stack([here.moved(side * step) for step in steps]))
+        values = values[torch.isfinite(values)]
+        falls = values[:-1] - values[1:] - 1e-9 * (values[:-1].abs() + values[1:].abs())
+        if falls.numel() and float(falls.max()) > 0:
+            return f"further away it falls again, by {float(falls.max()):.3g} (seed {seed})"
+    return ""
 
 
 def spread(values: Tensor, value: float) -> float:
@@ -355,6 +374,21 @@ def _is_listed(claim: IsStationary, point: Any, here: Setting, theta: Tensor, se
         for symbol, value in point
     ]
     return all(gap <= 1.0 for gap in gaps)
+
+
+@check.register
+def check_positive_definite(claim: IsPositiveDefinite, seed: int = 0) -> Verdict:
+    """Symmetric, and all eigenvalues above zero, at many points."""
+    worst, count, method = 0.0, 0, "eigenvalues in torch at random points"
+    for count, bindings in enumerate(points(claim.world, [claim.matrix], seed), 1):
+        matrix = evaluate(claim.matrix, bindings).detach()
+        scale = float(matrix.abs().max())
+        gap = float((matrix - matrix.T).abs().max()) / scale if scale else float("inf")
+        lowest = float(torch.linalg.eigvalsh((matrix + matrix.T) / 2).min())
+        worst = max(worst, gap)
+        if not (gap <= 1e-10 and lowest > 1e-13 * scale):
+            return Verdict(False, method, count, gap, f"the smallest eigenvalue is {lowest:.6g} (seed {seed})")
+    return Verdict(True, method, count, worst)
 
 
 @check.register

@@ -6,12 +6,14 @@ from functools import singledispatch
 from typing import Any
 
 from sympy import Expr, Sum, count_ops, oo
+from sympy.matrices.expressions import Identity, OneMatrix, ZeroMatrix
 
 from derive.algebra.nodes import is_array
-from derive.derivation import Claim, IsMinimum, IsSaddle, IsStationary, NoMinimum, Point
+from derive.derivation import Claim, IsMinimum, IsPositiveDefinite, IsSaddle, IsStationary, NoMinimum, Point
 
-SAID = (IsMinimum, IsSaddle, IsStationary, NoMinimum)
+SAID = (IsMinimum, IsPositiveDefinite, IsSaddle, IsStationary, NoMinimum)
 SIGNS = ("=", r"\to")  # pieces that are signs of a formula, and no words
+PLAIN = (ZeroMatrix, OneMatrix, Identity)  # arrays that are read at a glance
 SHORT = 12  # operations up to which a point says its values
 
 
@@ -35,6 +37,11 @@ def _minimum(claim: IsMinimum) -> tuple[Any, ...]:
         number, rest = (0, constraint) if is_array(constraint) else constraint.as_coeff_Add()
         pieces += ("and" if k else "subject to", rest, "=", -number)
     return (*pieces, *for_every(claim.point))
+
+
+@said.register
+def _definite(claim: IsPositiveDefinite) -> tuple[Any, ...]:
+    return (claim.matrix, "is positive definite")
 
 
 @said.register
@@ -78,7 +85,8 @@ def at_point(point: Point) -> tuple[Any, ...]:
 def is_short(value: Any) -> bool:
     """Whether a value is read at a glance."""
     if is_array(value):
-        return len(list(value.args)) <= 2 and not any(getattr(a, "args", ()) and is_array(a) for a in value.args)
+        factors = [a for a in getattr(value, "args", ()) if is_array(a)]
+        return value.is_symbol or isinstance(value, PLAIN) or (len(factors) == 1 and is_short(factors[0]))
     return not isinstance(value, Expr) or (count_ops(value) <= SHORT and not value.has(Sum))
 
 

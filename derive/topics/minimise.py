@@ -14,9 +14,8 @@ from derive.topics.one_unknown import one_unknown_derivation
 from derive.topics.quadratic_sums import quadratic_derivation
 from derive.topics.registry import questions
 from derive.topics.several_unknowns import several_unknowns_derivation
-from derive.topics.stationary import Stationary, stationary_derivation
+from derive.topics.stationary import OPEN, Stationary, stationary_derivation
 
-OPEN = rule("no closed form found", "derive found no closed form: {0}")
 DIFFERENTIATE = rule("derivative of the objective", "differentiate")
 
 

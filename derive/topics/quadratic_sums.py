@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Expr, Gt, Integer, Mul, Poly, PolynomialError, Symbol, cancel, expand, fraction, together
+from sympy import (
+    Add,
+    Expr,
+    Ge,
+    Gt,
+    Indexed,
+    Integer,
+    Matrix,
+    Mul,
+    Poly,
+    PolynomialError,
+    Sum,
+    Symbol,
+    cancel,
+    expand,
+    factor,
+    fraction,
+    together,
+)
+from sympy.matrices.expressions.matexpr import MatrixSymbol
 
-from derive.algebra.nodes import Factors, Partial, Quotient, Terms
+from derive.algebra.arrays import PositiveArray
+from derive.algebra.nodes import Factors, Partial, Quotient, Terms, plain
 from derive.algebra.sums import (
     Centred,
     by_linearity,
@@ -19,8 +39,9 @@ from derive.algebra.sums import (
     summand,
     unfolded,
 )
-from derive.derivation import Answer, Derivation, Equal, Holds, IsMinimum, Section, Work, rule
+from derive.derivation import Answer, Assumption, Derivation, Equal, Holds, IsMinimum, Rule, Section, Work, rule
 from derive.errors import GivenError, NotDerivable
+from derive.topics.extremum import value_answers
 from derive.worlds import Formulas
 
 COMPONENTS = rule("objective in components", "write the sum over the data")
@@ -39,7 +60,15 @@ DETERMINANT = rule(
     "determinant of second derivatives", "the determinant of the second derivatives, again with a centred sum"
 )
 DETERMINANT_ITSELF = rule("determinant of second derivatives as it is", "the determinant of the second derivatives")
-POSITIVE = rule("positive", "positive, unless the data do not vary")
+POSITIVE = rule("positive", "positive by its form")
+ASSUMED_POSITIVE = rule("positive as assumed", "positive, as assumed above")
+FORM = rule("second derivatives as a sum of squares", "the second derivatives along any direction {0}, as squares")
+NOT_NEGATIVE = rule("not negative", "a sum of squares (and of positive terms) is not negative")
+NOT_ALL_ZERO = rule("data that are not all zero", "assumed: the data are not all zero")
+VARIES = rule("data that vary", "assumed: not all entries of {0} are equal")
+NO_MULTIPLES = rule("data that are no multiples", "assumed: neither column of data is a multiple of the other")
+INDEPENDENT = rule("independent columns", "assumed: no column of data is a combination of the others")
+VALUE = rule("the value at the stationary point", "the {0}: the objective there")
 MINIMUM = rule("it is the minimum", "the second derivatives are positive definite, so this is the minimum")
 
 
@@ -50,12 +79,80 @@ def quadratic_derivation(given: Any, objective: Any, over: tuple[Any, ...]) -> D
     sections = [
         objective_section(problem),
         gradient_section(problem),
+        *conditions_section(problem),
         normal_section(problem),
         *solving_sections(problem),
         second_section(problem),
     ]
-    answers = tuple(_answer(problem, symbol, solution[symbol]) for symbol in problem.over)
+    answers = (
+        *[_answer(problem, symbol, solution[symbol]) for symbol in problem.over],
+        *value_answers(problem.solved, problem.name, problem.least, "minimum"),
+    )
     return Derivation("The minimum in closed form", tuple(sections), answers)
+
+
+def conditions_section(problem: Quadratic) -> list[Section]:
+    """What the divisions need: that the determinant of the linear system is not zero, in the words of the data."""
+    work = Work("Conditions", problem.world)
+    for value, why, about in conditions(problem):
+        work.claim(Assumption(work.world, Gt(value, 0, evaluate=False)), why, about)
+    return [work.section()] if work.steps else []
+
+
+def conditions(problem: Quadratic) -> list[tuple[Any, Rule, tuple[Any, ...]]]:
+    """What is positive by assumption, since its form does not show it."""
+    over = problem.over
+    found: list[tuple[Any, Rule, tuple[Any, ...]]] = []
+    if len(over) == 1:
+        bottom = problem.linear[over[0]][1][over[0]]
+        if not is_positive(problem, bottom):
+            found.append((bottom, NOT_ALL_ZERO, ()))
+    if len(over) == 2:
+        a, d = (problem.linear[s][1][s] for s in over)
+        if not is_positive(problem, a) and not is_positive(problem, d):
+            found.append((d, NOT_ALL_ZERO, ()))
+        _, rest, laws = centre(_determinant(problem), problem.size)
+        if laws and not is_positive(problem, rest):
+            found.append((rest, VARIES, (column_of(laws[0].f, problem.size),)))
+        elif not laws:
+            found.append((_determinant(problem), NO_MULTIPLES, ()))
+    if len(over) > 2:
+        found.append((_determinant(problem), INDEPENDENT, ()))
+    return found
+
+
+def column_of(monomial: Expr, size: Expr) -> Any:
+    """The column of data whose entries a monomial gives."""
+    return MatrixSymbol(str(monomial.base.label), size, 1) if isinstance(monomial, Indexed) else monomial
+
+
+def _determinant(problem: Quadratic) -> Expr:
+    over = problem.over
+    return expand(Matrix([[problem.linear[s][1][t] for t in over] for s in over]).det())
+
+
+def is_positive(problem: Quadratic, expr: Expr) -> bool:
+    """A sum of terms none of which is negative and one of which is positive: numbers, sizes, positive symbols and sums of
+    positive data are positive, sums of squares (with such factors) are not negative."""
+    signs = [_sign_of_term(problem, term) for term in Add.make_args(expand(plain(expr), deep=False))]
+    return None not in signs and 2 in signs
+
+
+def _sign_of_term(problem: Quadratic, term: Expr) -> int | None:
+    signs = [_sign_of_factor(problem, f) for f in Mul.make_args(term)]
+    if None in signs:
+        return None
+    return 2 if all(sign == 2 for sign in signs) else 1
+
+
+def _sign_of_factor(problem: Quadratic, one: Expr) -> int | None:
+    if isinstance(one, Sum):
+        return _sign_of_term(problem, one.function)
+    if one.is_Pow and one.exp.is_Integer and one.exp.is_even:
+        return 1
+    if isinstance(one, Indexed):
+        return 2 if str(one.base.label) in problem.positive else None
+    return 2 if one.is_positive else None
 
 
 class Quadratic:
@@ -121,6 +218,23 @@ class Quadratic:
         return found
 
     @property
+    def positive(self) -> set[str]:
+        """The names of data that are positive numbers."""
+        return {a.name for a in data_in(unfolded(self.objective, self.given.define)) if isinstance(a, PositiveArray)}
+
+    @property
+    def least(self) -> Expr:
+        """f(u*) = f(0) + <gradient at 0, u*>/2, since f is quadratic; in the parameters at their best."""
+        zero: dict[Any, Any] = dict.fromkeys(self.over, Integer(0))
+        slopes = [by_linearity(self.gradients[s].xreplace(zero)) * s / 2 for s in self.over]
+        return expand(by_linearity(self.sum.xreplace(zero)) + Add(*slopes))
+
+    @property
+    def drawn(self) -> tuple[Any, ...]:
+        """The conditions that points are drawn by."""
+        return tuple(Gt(value, 0, evaluate=False) for value, _, _ in conditions(self))
+
+    @property
     def definitions(self) -> tuple[tuple[Any, Any], ...]:
         known = {symbol for symbol, _ in self.given.define}
         return self.given.define if self.objective in known else (*self.given.define, (self.name, self.objective))
@@ -133,12 +247,12 @@ class Quadratic:
     @property
     def world(self) -> Formulas:
         """Any parameters, any data."""
-        return Formulas(self.definitions, self._domains())
+        return Formulas(self.definitions, self._domains(), conditions=self.drawn)
 
     @property
     def solved(self) -> Formulas:
         """The parameters at the solution, any data."""
-        return Formulas((*self.solution.items(), *self.definitions), self._domains())
+        return Formulas((*self.solution.items(), *self.definitions), self._domains(), conditions=self.drawn)
 
     def _domains(self) -> tuple[tuple[Any, str], ...]:
         declared = dict(self.given.domains)
@@ -287,18 +401,54 @@ def second_section(problem: Quadratic) -> Section:
     second = {(s, t): _second(problem, s, t) for k, s in enumerate(over) for t in over[k:]}
     for (s, t), value in second.items():
         work.equal(Partial(problem.name, s, t), value, why=SECOND)
-    head = second[over[0], over[0]]
-    work.claim(Holds(work.world, Gt(head, 0, evaluate=False)), POSITIVE)
+    head = next((second[s, s] for s in over if is_positive(problem, second[s, s])), second[over[-1], over[-1]])
+    if len(over) <= 2 and not head.is_number:
+        positive_step(problem, work, head)
+    if len(over) > 2:
+        squares_steps(problem, second, work)
     if len(over) == 2:
         a, b, d = second[over[0], over[0]], second[over[0], over[1]], second[over[1], over[1]]
         determinant = Terms(Factors(a, d), Factors(Integer(-1), b**2))
         factor, rest, laws = centre(expand(a * d - b**2), problem.size)
         shown = Factors(factor, rest) if laws else expand(a * d - b**2)
         work.equal(determinant, shown, why=DETERMINANT if laws else DETERMINANT_ITSELF)
-        work.claim(Holds(work.world, Gt(shown, 0, evaluate=False)), POSITIVE)
+        positive_step(problem, work, shown)
     point = tuple(problem.solution.items())
     work.claim(IsMinimum(problem.world, problem.name, point, proof="convex"), MINIMUM, (), True)
+    work.claim(Equal(problem.solved, (problem.name, problem.least)), VALUE, ("minimum",), True)
     return work.section()
+
+
+def positive_step(problem: Quadratic, work: Work, value: Any) -> None:
+    """That a second derivative (or their determinant) is positive: by its form, or since that was assumed."""
+    why = POSITIVE if is_positive(problem, value) else ASSUMED_POSITIVE
+    work.claim(Holds(work.world, Gt(value, 0, evaluate=False)), why)
+
+
+def squares_steps(problem: Quadratic, second: dict[tuple[Symbol, Symbol], Expr], work: Work) -> None:
+    """The second derivatives along any direction, summed under one sum as squares."""
+    over = problem.over
+    used = set(problem.given.symbols)
+    names = [next(f"{c}_{k}" for c in "vueq" if f"{c}_{k}" not in used) for k in range(1, len(over) + 1)]
+    v = [Symbol(name, real=True) for name in names]
+    pairs = [(k, m) for k in range(len(over)) for m in range(k, len(over))]
+    form = Add(*[(1 if k == m else 2) * v[k] * v[m] * second[over[k], over[m]] for k, m in pairs])
+    squares = Add(*[_along(term, over, v) for term in Add.make_args(problem.sum)])
+    work.equal(form, squares, why=FORM, about=(tuple(v),))
+    work.claim(Holds(work.world, Ge(squares, 0, evaluate=False)), NOT_NEGATIVE)
+
+
+def _along(term: Expr, over: tuple[Symbol, ...], v: list[Symbol]) -> Expr:
+    """The second derivative of a term along a direction, factorised under its sum."""
+
+    def change(expr: Expr) -> Expr:
+        return Add(*[expr.diff(s) * d for s, d in zip(over, v, strict=True)])
+
+    sums = [f for f in Mul.make_args(term) if isinstance(f, Sum)]
+    if not sums:
+        return factor(change(change(term)))
+    inner = factor(change(change(sums[0].function)))
+    return term / sums[0] * Sum(inner, *sums[0].limits)
 
 
 def _second(problem: Quadratic, s: Symbol, t: Symbol) -> Expr:

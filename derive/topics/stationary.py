@@ -8,24 +8,31 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from sympy import Add, Ge, Integer, Mul, Symbol
-from sympy.matrices.expressions import Identity, ZeroMatrix
+from sympy import Dummy, Integer, Mul, Rational, Symbol
+from sympy.matrices.expressions import OneMatrix, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra import arrays
-from derive.algebra.differentials import chains, hessian
+from derive.algebra.critical import Curve
+from derive.algebra.differentials import hessian
 from derive.algebra.equations import Solved, solve_for
 from derive.algebra.naming import without
-from derive.algebra.nodes import Gradient, add, is_array, matmul, transpose
-from derive.algebra.tidy import product, pushed, tidy, transposed
-from derive.derivation import Answer, Claim, Derivation, Equal, Holds, IsMinimum, Section, Work, rule
+from derive.algebra.nodes import Gradient, Map, Mean, Slot, Total, add, filled, is_array, matmul, transpose
+from derive.algebra.notation import text
+from derive.algebra.tidy import tidy
+from derive.derivation import Answer, Claim, Derivation, Equal, IsStationary, NoMinimum, Reason, Section, Work, rule
 from derive.errors import NotDerivable
+from derive.topics.conditions import conditions_section, drawn_by
+from derive.topics.extremum import value_answers
+from derive.topics.extremum_proof import CURVATURE, letter, proof_sections
 from derive.topics.objective import Objective, definition_section, gradient_section
+from derive.topics.one_unknown import path_to
 from derive.worlds import Formulas
 
 ZERO = rule("stationary", "at the {1} the derivative in {0} is zero")
 COLLECT = rule("collect the unknown", "what holds {0} to the left")
 INVERT = rule("multiply by the inverse", "multiply by the inverse")
+ONLY_ZERO = rule("only zero is sent to zero", "the matrix has an inverse, so only zero is sent to zero")
 DIVIDE = rule("divide by the factor", "divide by the factor")
 ENTRIES = rule("solve entry by entry", "solve for each entry")
 BETWEEN = rule("multiply from both sides", "multiply by {0} from the left and from the right")
@@ -33,12 +40,12 @@ SCALAR = rule("solve for a scalar", "solve for {0}")
 INSERT = rule("insert the multiplier", "insert the multiplier")
 CONSTRAINT = rule("the constraint", "the constraint, with the stationary point put in")
 LAGRANGE = rule("Lagrange function", "the objective plus the multiplier times the constraint")
-CURVATURE = rule("second derivatives of the objective", "the second derivatives")
-FORM = rule("as a quadratic form", "as a quadratic form in any vector v")
-NOT_NEGATIVE = rule("not negative", "a sum of squares (and of positive terms) is not negative")
-IS_MINIMUM = rule("so it is the minimum", "so the {0} lies there")
 NEWTON = rule("Newton step", "one Newton step, from any {0}: the gradient and the Hessian there")
-NO_CLOSED_FORM = rule("no closed form", "setting this to zero gives no closed form for {0}; it is solved step by step")
+VALUE = rule("the value at the stationary point", "the {0}: the objective there")
+LONG = 110  # signs up to which a value is shown
+OPEN = rule("no closed form found", "derive found no closed form: {0}")
+NO_ZERO = rule("no entry of the derivative is zero", "no entry of the derivative in {0} has a zero")
+EVERY_ENTRY = rule("an end of every entry", "the same for every entry: it tends to what is {0} than all values")
 HOW = {"invert": INVERT, "divide": DIVIDE, "entries": ENTRIES, "scalar": SCALAR, "between": BETWEEN}
 
 
@@ -136,6 +143,35 @@ class Stationary:
         return closed
 
     @cached_property
+    def is_linear(self) -> bool:
+        """Whether the constraint is linear in the unknowns (or there is none)."""
+        if self.constraint is None:
+            return True
+        gradients = [Objective(self.given, self.of_constraint, (u,)).gradients[u] for u in self.over]
+        return not any(g.has(*self.over) for g in gradients)
+
+    @property
+    def of_constraint(self) -> Any:
+        """The constraint as one number that is linear where it is."""
+        return self.slack if not is_array(self.slack) else arrays.Scalar(matmul(transpose(self.multiplier), self.slack))
+
+    @property
+    def shown(self) -> Any:
+        """The objective as it is printed: by its name, where it has one."""
+        return self.of if self.constraint is not None else self.objective.symbol
+
+    @property
+    def objective_name(self) -> Any:
+        """The objective by its name, or as it is written."""
+        return self.of
+
+    @cached_property
+    def free(self) -> Formulas:
+        """The unknowns free, the author's definitions and the objective's name alone."""
+        named = () if self.of in dict(self.given.define) or self.constraint else ((self.objective.symbol, self.of),)
+        return replace(self.world, definitions=(*self.given.define, *named))
+
+    @cached_property
     def small(self) -> tuple[Any, ...]:
         """The sizes of the unknowns, which are to be less than the number of data."""
         sizes = [size for unknown in self.over if is_array(unknown) for size in unknown.shape]
@@ -176,23 +212,83 @@ def stationary_derivation(problem: Stationary, heading: str) -> Derivation:
         quantities = sections[0]  # the Lagrange function, which stands last in them, has a section of its own
         shown = replace(quantities, steps=quantities.steps[:-1])
         sections[:1] = [*([shown] if shown.steps else []), lagrange_section(problem)]
+    conditions = conditions_section(problem)
+    sections += [conditions] if conditions else []
     for one in solved:
         if one.symbol in problem.over:
             sections.append(solution_section(problem, one, kind))
     if problem.constraint is not None:
         sections.append(multiplier_section(problem))
     sections += proof_sections(problem, kind)
+    value = value_section(problem, kind)
     answers = tuple(Answer(symbol.name, problem.point[symbol], point_claim(problem, symbol)) for symbol in problem.over)
-    return Derivation(heading, tuple(_widened(section, problem) for section in sections), answers)
+    if not is_best(sections):
+        answers = ()
+    elif value is not None:
+        sections.append(value[0])
+        answers += value_answers(problem.at_point, problem.objective_name, value[1], kind)
+    drawn = drawn_by(conditions)
+    return Derivation(heading, tuple(_widened(section, problem, drawn) for section in sections), answers)
 
 
-def _widened(section: Section, problem: Stationary) -> Section:
-    """The section with its sizes such that the inverses exist."""
+def is_best(sections: list[Section]) -> bool:
+    """Whether the point is what was asked for: not where there is none."""
+    return not any(isinstance(step.claim, NoMinimum) for section in sections for step in section.steps)
+
+
+def value_section(problem: Stationary, kind: str) -> tuple[Section, Any] | None:
+    """The least (or largest) value, where it comes out in the data alone and short."""
+    value = least_value(problem)
+    if value is None or value.has(*problem.over) or len(text(value)) > LONG:
+        return None
+    work = Work("The largest value" if problem.sign < 0 else "The least value", problem.at_point)
+    work.equal(problem.objective_name, value, why=VALUE, about=(kind,), result=True)
+    return work.section(), value
+
+
+def least_value(problem: Stationary) -> Any:
+    """f(u*) = f(0) + <gradient at 0, u*>/2 for a quadratic f; else the point put in."""
+    target = without(problem.of, tuple(problem.given.define))
+    if len(problem.over) == 1 and problem.constraint is None and is_array(problem.over[0]):
+        (unknown,) = problem.over
+        zero, gradient = ZeroMatrix(*unknown.shape), without(problem.gradients[unknown], problem.given.define)
+        if unknown.shape[1] == 1 and isinstance(problem.closed[unknown], ZeroMatrix):
+            return without_zeros(tidy(target.xreplace({unknown: zero}), distribute=True))
+        if unknown.shape[1] == 1 and _is_quadratic(target, unknown):
+            start = without_zeros(tidy(target.xreplace({unknown: zero}), distribute=True))
+            slope = tidy(gradient.xreplace({unknown: zero}), distribute=True)
+            return start + arrays.Scalar(tidy(matmul(Rational(1, 2), transpose(slope), problem.closed[unknown])))
+    return tidy(target.xreplace({u: problem.closed[u] for u in problem.over}))
+
+
+def without_zeros(expr: Any) -> Any:
+    """The norm, the sum and the quadratic form of zero are zero."""
+    made = (arrays.Norm, arrays.Scalar, Total, Mean)
+
+    def is_zero(node: Any) -> bool:
+        inner = node.args[0]
+        body = inner.body if isinstance(inner, Map) else None
+        slots = {Slot(k): Integer(0) for k, a in enumerate(getattr(inner, "arrays", ())) if isinstance(a, ZeroMatrix)}
+        return isinstance(inner, ZeroMatrix) or (body is not None and filled(body, slots) == 0)
+
+    return expr.replace(lambda e: isinstance(e, made) and is_zero(e), lambda e: Integer(0))
+
+
+def _is_quadratic(target: Any, unknown: Any) -> bool:
+    try:
+        return not hessian(target, unknown).has(unknown)
+    except NotDerivable:
+        return False
+
+
+def _widened(section: Section, problem: Stationary, conditions: tuple[Any, ...]) -> Section:
+    """The section with its sizes such that the inverses exist, and its points drawn by the conditions."""
     steps = []
     for step in section.steps:
         world = step.claim.world
-        if isinstance(world, Formulas) and world.small != problem.small:
-            step = replace(step, claim=replace(step.claim, world=replace(world, small=problem.small)))
+        if isinstance(world, Formulas):
+            world = replace(world, small=problem.small, conditions=conditions)
+            step = replace(step, claim=replace(step.claim, world=world))
         steps.append(step)
     return replace(section, steps=tuple(steps))
 
@@ -219,6 +315,7 @@ def solution_section(problem: Stationary, one: Solved, kind: str) -> Section:
         work.equal(one.left, one.right, why=BETWEEN if one.how == "between" else COLLECT, about=(one.symbol,))
     if (one.left, one.right) != (one.symbol, one.value) or one.how not in ("invert", "between"):
         why = INVERT if one.how == "between" else HOW[one.how]
+        why = ONLY_ZERO if isinstance(one.value, ZeroMatrix) and one.how == "invert" else why
         about = (one.symbol,) if why is SCALAR else ()
         work.equal(one.symbol, one.value, why=DIVIDE if one.how == "between" else why, about=about, result=True)
     return work.section()
@@ -238,103 +335,50 @@ def multiplier_section(problem: Stationary) -> Section:
     return work.section()
 
 
-def proof_sections(problem: Stationary, kind: str) -> list[Section]:
-    """The Hessian as a quadratic form where there is one unknown; then the minimum."""
-    work = Work(f"It is the {kind}", problem.world)
-    (unknown, *others) = problem.over
-    if not others and problem.constraint is None:
-        curvature_steps(problem, unknown, work)
-    point = tuple((u, problem.closed[u]) for u in problem.over)
-    constraints = () if problem.constraint is None else (problem.slack,)
-    proof = "convex" if constraints or not others else ""
-    world = replace(problem.world, definitions=authored(problem))
-    claim = IsMinimum(world, problem.of, point, constraints, problem.sign < 0, proof=proof)
-    work.claim(claim, IS_MINIMUM, (kind,), True)
-    return [work.section()]
-
-
-def authored(problem: Stationary) -> tuple[tuple[Any, Any], ...]:
-    """The author's definitions."""
-    return tuple(problem.given.define)
-
-
-def curvature_steps(problem: Stationary, unknown: Any, work: Work) -> None:
-    """The second derivatives, and that their quadratic form is not negative, where they form squares."""
-    expr = without(problem.objective.expr, problem.objective.named[:-1])
-    symbol = problem.objective.symbol
-    if not is_array(unknown):
-        return
-    try:
-        matrix = hessian(problem.sign * expr, unknown)
-    except NotDerivable:
-        return
-    if unknown.shape[1] != 1:
-        return
-    signed = matrix if problem.sign > 0 else tidy(matmul(-1, matrix))
-    work.equal(arrays.Hessian(symbol, unknown), signed, why=CURVATURE)
-    direction = MatrixSymbol("v" if "v" not in problem.given.symbols else "delta", *unknown.shape)
-    squares = sum_of_squares(matrix, direction)
-    if squares is None:
-        return
-    form = arrays.Scalar(matmul(transpose(direction), matrix, direction))
-    work.equal(form, squares, why=FORM)
-    work.claim(Holds(problem.world, Ge(squares, 0, evaluate=False)), NOT_NEGATIVE)
-
-
-def sum_of_squares(matrix: Any, v: Any) -> Any:
-    """v' M v as a sum of terms that cannot be negative; None where a term has no such form."""
-    terms = []
-    for scalar, chain in chains(matrix):
-        if not _is_positive(scalar):
-            return None
-        inner = _square(chain, v)
-        if inner is None:
-            return None
-        terms.append(scalar * inner)
-    return Add(*terms)
-
-
-def _is_positive(scalar: Any) -> bool:
-    return all(f.is_positive or isinstance(f, arrays.Norm) for f in Mul.make_args(scalar))
-
-
-def _square(chain: tuple[Any, ...], v: Any) -> Any:
-    if len(chain) == 1 and isinstance(chain[0], Identity):
-        return arrays.Norm(v) ** 2
-    if len(chain) % 2 and isinstance(chain[len(chain) // 2], arrays.PositiveDefinite | arrays.Diag):
-        half, middle = chain[: len(chain) // 2], chain[len(chain) // 2]
-        if chain[len(chain) // 2 + 1 :] != tuple(transposed(f) for f in reversed(half)):
-            return None
-        column = product(Integer(1), (*chain[len(chain) // 2 + 1 :], v))
-        if isinstance(middle, arrays.Diag) and not _positive_entries(middle.array):
-            return None
-        return arrays.Scalar(matmul(pushed(transpose(column)), middle, column))
-    half = chain[: len(chain) // 2]
-    if len(chain) % 2 or chain[len(chain) // 2 :] != tuple(transposed(f) for f in reversed(half)):
-        return None
-    return arrays.Norm(product(Integer(1), (*chain[len(chain) // 2 :], v))) ** 2
-
-
-def _positive_entries(array: Any) -> bool:
-    return isinstance(array, arrays.PositiveArray)
-
-
 def open_derivation(problem: Stationary, heading: str, error: NotDerivable) -> Derivation:
-    """The stationarity equation, the honest word, and a Newton step for one vector."""
-    sections = [definition_section(problem.objective)]
-    section = gradient_section(problem.objective, "Derivatives")
-    unknown = problem.over[0]
-    work = Work("No closed form", problem.objective.world)
-    symbol = problem.objective.symbol
-    work.gradient(symbol, unknown, problem.gradients[unknown], why=NO_CLOSED_FORM, about=(unknown,))
-    sections += [section, work.section()]
+    """The derivatives, the honest word (or that there is no minimum), and a Newton step for one vector."""
+    if len(problem.over) != 1 or problem.constraint is not None:
+        raise NotDerivable(f"derive found no closed form: {error}") from None
+    (unknown,) = problem.over
+    sections = [definition_section(problem.objective), gradient_section(problem.objective, "Derivatives")]
+    none = entrywise_none(problem)
+    if none is not None:
+        return Derivation(heading, (*sections, none))
+    words = Work("No closed form", problem.objective.world, Reason(OPEN, (str(error),)))
     answers: tuple[Answer, ...] = ()
-    if len(problem.over) == 1 and is_array(unknown) and unknown.shape[1] == 1 and problem.constraint is None:
+    if is_array(unknown) and unknown.shape[1] == 1:
         step, answers = newton_section(problem, unknown)
-        sections.append(step)
-    elif len(problem.over) != 1 or problem.constraint is not None:
-        raise error
+        sections.append(replace(step, remark=words.remark))
+    else:
+        sections.append(words.section())
     return Derivation(heading, tuple(sections), answers)
+
+
+def entrywise_none(problem: Stationary) -> Section | None:
+    """A sum of one function of every entry has no minimum where that function has none."""
+    (unknown,) = problem.over
+    target = without(problem.of, tuple(problem.given.define))
+    factor, target = target.as_independent(Total, as_Add=False)
+    if not isinstance(target, Total) or not isinstance(target.array, Map) or target.array.arrays != (unknown,):
+        return None
+    is_positive = isinstance(unknown, arrays.PositiveArray)
+    entry = Dummy("u", positive=True) if is_positive else Dummy("u", real=True)
+    curve = Curve(factor * target.array.body.xreplace({Slot(0): entry}), entry)
+    try:
+        points, ends = curve.points, curve.ends
+    except NotDerivable:
+        return None
+    end, side, bound = min(ends, key=lambda e: problem.sign * e[2])
+    if points or not ends:
+        return None
+    work = Work("The maximum" if problem.sign < 0 else "The minimum", problem.free)
+    work.claim(IsStationary(problem.free, problem.shown, (unknown,), (), are_all=True), NO_ZERO, (unknown,), True)
+    t = Symbol(letter(problem, "t s tau"), positive=True)
+    whole = bound if bound.is_infinite else Mul(*unknown.shape) * bound
+    ones = matmul(path_to(end, side, t), OneMatrix(*unknown.shape))
+    claim = NoMinimum(problem.free, problem.shown, ((unknown, ones),), t, whole, problem.sign < 0)
+    work.claim(claim, EVERY_ENTRY, ("higher" if problem.sign < 0 else "lower",), True)
+    return work.section()
 
 
 def newton_section(problem: Stationary, w: Any) -> tuple[Section, tuple[Answer, ...]]:

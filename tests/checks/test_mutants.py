@@ -24,6 +24,7 @@ from derive.derivation import (
     IsGradient,
     IsLimit,
     IsMinimum,
+    IsPositiveDefinite,
     IsSaddle,
     IsStationary,
     NoMinimum,
@@ -32,7 +33,7 @@ from derive.derivation import (
 from tests.checks.judge import changes_mathematics
 from tests.shipped import PROBLEMS, solution
 
-RARE = (IsMinimum, IsSaddle, IsStationary, NoMinimum, HasMean, Holds, IsLimit)
+RARE = (IsMinimum, IsPositiveDefinite, IsSaddle, IsStationary, NoMinimum, HasMean, Holds, IsLimit)
 PER_PROBLEM = 40  # mutants judged of each problem, drawn by a fixed seed; of kinds that are rare, all
 
 

@@ -7,11 +7,18 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from sympy import Integer, Rational, Symbol, exp, oo
+from sympy.matrices.expressions.matexpr import MatrixSymbol
 
+from derive.algebra.arrays import Inv
+from derive.checks.bindings import Bindings
+from derive.checks.evaluate import evaluate
 from derive.checks.judges import judge
-from derive.derivation import IsMinimum, IsSaddle, IsStationary, NoMinimum
+from derive.derivation import Assumption, Equal, IsMinimum, IsPositiveDefinite, IsSaddle, IsStationary, NoMinimum
+from derive.manifest import claim_text
 from derive.pipeline import solve, verify, vocabulary
 from derive.problem.read import read_problem
 from derive.worlds import Formulas
@@ -162,3 +169,111 @@ def test_false_statements_about_minima_are_refuted(claim: Any) -> None:
 def test_without_a_proof_there_is_no_tick() -> None:
     verdict = judge(IsMinimum(FREE, x**4 + x**2, ((x, Integer(0)),)))
     assert verdict.passed and not verdict.has_tick
+
+
+SYMBOLS = (
+    '{X: "matrix(n, d)", w: vector(d), y: vector(n), c: positive(n), k: positive(d), b: vector(d), lam: positive, '
+    "Q: positive_definite(d), q: positive(d), p: probability, z: labels(n), mu: scalar, v: positive}"
+)
+
+
+def numbers(seed: int = 3) -> dict[str, Any]:
+    random = np.random.default_rng(seed)
+    half = random.normal(size=(3, 3))
+    return {
+        "X": random.normal(size=(7, 3)), "y": random.normal(size=(7, 1)), "c": random.uniform(0.5, 2, (7, 1)),
+        "k": random.uniform(0.5, 2, (3, 1)), "lam": 0.7, "Q": half @ half.T + np.eye(3), "z": np.array([[1, 0, 1, 1, 0, 0, 1]]).T,
+    }  # fmt: skip
+
+
+def computed(expr: Any, data: dict[str, Any]) -> Any:
+    """An answer at numbers, by the referee's evaluation."""
+    values: dict[Any, Any] = {Symbol("n", integer=True, positive=True): torch.tensor(7.0, dtype=torch.float64)}
+    values[Symbol("d", integer=True, positive=True)] = torch.tensor(3.0, dtype=torch.float64)
+    for symbol in expr.free_symbols | expr.atoms(MatrixSymbol):
+        if str(symbol) in data:
+            values[symbol] = torch.tensor(data[str(symbol)], dtype=torch.float64)
+    return evaluate(expr, Bindings(values, "")).numpy()
+
+
+QUADRATIC = [  # objective, the minimum by NumPy, what is assumed
+    ("sum(c*(X @ w - y)**2)", lambda d: np.linalg.lstsq(np.sqrt(d["c"]) * d["X"], np.sqrt(d["c"]) * d["y"], rcond=None)[0], 1),
+    ("norm(X @ w - y)**2 + sum(k*w**2)", lambda d: np.linalg.solve(d["X"].T @ d["X"] + np.diag(d["k"][:, 0]), d["X"].T @ d["y"]), 0),
+    ("norm(X @ w)**2", lambda d: np.zeros((3, 1)), 1),
+    ("mean((X @ w - y)**2) + lam*norm(w)**2 / 2",
+     lambda d: np.linalg.solve(d["X"].T @ d["X"] / 7 + d["lam"] / 2 * np.eye(3), d["X"].T @ d["y"] / 7), 0),
+    ("w.T @ Q @ w - 2 * w.T @ k", lambda d: np.linalg.solve(d["Q"], d["k"]), 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("objective", "best", "assumed"), QUADRATIC, ids=[row[0] for row in QUADRATIC])
+def test_a_quadratic_objective_is_solved_however_it_is_written(
+    tmp_path: Path, objective: str, best: Any, assumed: int
+) -> None:
+    solution = solved(tmp_path, SYMBOLS, f"minimise: {{objective: '{objective}', over: w}}")
+    data = numbers()
+    assert np.allclose(computed(answers(solution)["w"], data), best(data))
+    assert [c.proof for c in claims(solution, IsMinimum)] == ["convex"]
+    assert len(claims(solution, Assumption)) == assumed
+    report = verify(solution)
+    assert report.passed, report.failed
+
+
+def test_conditions_stand_before_their_use(tmp_path: Path) -> None:
+    solution = solved(tmp_path, SYMBOLS, "minimise: {objective: 'norm(X @ w - y)**2', over: w}")
+    steps = [step.claim for _, step in solution.steps()]
+    (assumption,) = claims(solution, Assumption)
+    (definite,) = claims(solution, IsPositiveDefinite)
+    use = next(
+        k
+        for k, c in enumerate(steps)
+        if isinstance(c, Equal) and any(getattr(s, "has", lambda *_: 0)(Inv) for s in c.sides)
+    )
+    assert steps.index(assumption) < steps.index(definite) < use
+    assert not verify(solution).verdicts["1.3.1"].has_tick
+
+
+def test_the_least_value_of_a_quadratic(tmp_path: Path) -> None:
+    solution = solved(tmp_path, SYMBOLS, "minimise: {objective: 'norm(X @ w - y)**2 + lam*norm(w)**2', over: w}")
+    data = numbers()
+    w = np.linalg.solve(data["X"].T @ data["X"] + data["lam"] * np.eye(3), data["X"].T @ data["y"])
+    least = np.sum((data["X"] @ w - data["y"]) ** 2) + data["lam"] * np.sum(w**2)
+    assert np.allclose(computed(answers(solution)["minimum"], data), least)
+
+
+def test_entry_by_entry(tmp_path: Path) -> None:
+    solution = solved(tmp_path, SYMBOLS, "minimise: {objective: sum(exp(b) - k*b), over: b}")
+    assert np.allclose(computed(answers(solution)["b"], numbers()), np.log(numbers()["k"])) and verify(solution).passed
+
+
+@pytest.mark.parametrize(("question", "bound"), [
+    ("minimise: {objective: sum(exp(b)), over: b}", 0), ("maximise: {objective: b.T @ Q @ b, over: b}", oo),
+    ("minimise: {objective: sum(log(q)), over: q}", -oo), ("maximise: {objective: sum(-exp(-b)), over: b}", 0),
+])  # fmt: skip
+def test_vectors_without_a_minimum(tmp_path: Path, question: str, bound: Any) -> None:
+    solution = solved(tmp_path, SYMBOLS, question)
+    (none,) = claims(solution, NoMinimum)
+    assert none.bound == bound and verify(solution).passed
+    assert not any("Newton" in section.heading for d in solution.derivations for section in d.sections)
+
+
+@pytest.mark.parametrize(("objective", "over", "proof"), [
+    ("sum(z*log(p) + (1 - z)*log(1 - p))", "p", ["convex"]), ("-n*log(v)/2 - sum((y - mu)**2)/(2*v)", "[mu, v]", ["convex", "stages"]),
+    ("-n*logdet(Q)/2 - trace((X - b) @ inv(Q) @ (X - b).T)/2", "[b, Q]", ["convex", "stages"]),
+])  # fmt: skip
+def test_likelihoods_have_their_proofs(tmp_path: Path, objective: str, over: str, proof: list[str]) -> None:
+    solution = solved(tmp_path, SYMBOLS, f"maximise: {{objective: '{objective}', over: {over}}}")
+    assert [c.proof for c in claims(solution, IsMinimum)] == proof and verify(solution).passed
+
+
+def test_where_derive_gives_up_it_says_so_without_a_tick(tmp_path: Path) -> None:
+    solution = solved(tmp_path, SYMBOLS, "minimise: {objective: 'sum(softplus(X @ w) - z * (X @ w))', over: w}")
+    remarks = [s.remark.rule.words for d in solution.derivations for s in d.sections if s.remark]
+    assert any("derive found no closed form" in words for words in remarks)
+    assert not any("closed form" in step.reason.rule.words for _, step in solution.steps())
+
+
+def test_a_constraint_is_printed(tmp_path: Path) -> None:
+    solution = solved(tmp_path, SYMBOLS, "minimise: {objective: w.T @ Q @ w, over: w, subject_to: sum(w) == 1}")
+    (least,) = claims(solution, IsMinimum)
+    assert "subject to sum(w) = 1" in claim_text(least) and verify(solution).passed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Add, Mul, Poly, Pow, Sum
+from sympy import Add, Indexed, Mul, Poly, Pow, Sum
 from sympy.core.relational import Ge, Gt, Le
 from sympy.matrices.expressions import MatMul, Transpose
 
@@ -16,6 +16,7 @@ from derive.checks.reasons.vocabulary import (
     about_is,
     about_left,
     about_nothing,
+    about_occurs,
     claims,
     gone,
     in_world,
@@ -25,12 +26,14 @@ from derive.checks.reasons.vocabulary import (
     unfolds,
 )
 from derive.derivation import (
+    Assumption,
     Definition,
     Equal,
     Holds,
     IsGradient,
     IsLimit,
     IsMinimum,
+    IsPositiveDefinite,
     IsSaddle,
     IsStationary,
     NoMinimum,
@@ -77,6 +80,28 @@ def sum_outside(expr: Any) -> int:
 def is_determinant(expr: Any) -> bool:
     """a d - b^2."""
     return isinstance(expr, Terms) and len(expr.args) == 2 and isinstance(expr.args[0], Factors)
+
+
+def is_determinant_of_sums(expr: Any) -> bool:
+    """a d - b^2 and the like: products of sums, one of them subtracted."""
+    return isinstance(expr, Add) and any(t.could_extract_minus_sign() for t in expr.args) and len(sums(expr)) > 1
+
+
+@that("the direction is named")
+def direction_named(c: Cited) -> bool:
+    return len(c.about) == 1 and isinstance(c.about[0], tuple) and set(c.about[0]) <= symbols(c.right)
+
+
+@that("the column that varies is named")
+def varying_named(c: Cited) -> bool:
+    names = {str(p.base.label) for p in parts(c.left) if isinstance(p, Indexed)}
+    return len(c.about) == 1 and bool({str(s) for s in symbols(c.about[0])} & names)
+
+
+def is_number_above_zero(before: Any) -> bool:
+    """The only second derivative is a positive number."""
+    shown = [s.claim.sides for s in before if isinstance(s.claim, Equal) and is_a(Partial)(s.claim.sides[0])]
+    return len(shown) == 1 and bool(shown[0][-1].is_number and shown[0][-1] > 0)
 
 
 def derivative_shown(c: Cited) -> bool:
@@ -148,14 +173,27 @@ SUMS = {
     & about_nothing
     & left(is_determinant)
     & ~right(centred),
+    "positive as assumed": claims(Holds)
+    & here
+    & about_nothing
+    & Predicate("something is above zero", lambda c: isinstance(c.claim.relation, Gt) and is_zero(c.right))
+    & Predicate("something was assumed", lambda c: any(isinstance(s.claim, Assumption) for s in c.before)),
     "positive": claims(Holds)
     & here
     & about_nothing
     & Predicate("something is above zero", lambda c: isinstance(c.claim.relation, Gt) and is_zero(c.right)),
+    "second derivatives as a sum of squares": claims(Equal) & here & right(has(Sum)) & direction_named,
+    "data that are not all zero": claims(Assumption)
+    & about_nothing
+    & left(lambda e: not is_determinant_of_sums(e), "is no determinant"),
+    "data that vary": claims(Assumption) & left(centred) & varying_named,
+    "data that are no multiples": claims(Assumption) & about_nothing & left(is_determinant_of_sums),
+    "independent columns": claims(Assumption) & about_nothing & left(is_determinant_of_sums),
     "it is the minimum": claims(IsMinimum)
     & about_nothing
     & Predicate(
-        "second derivatives were shown to be positive", lambda c: any(isinstance(s.claim, Holds) for s in c.before)
+        "second derivatives were shown to be positive",
+        lambda c: any(isinstance(s.claim, Holds) for s in c.before) or is_number_above_zero(c.before),
     ),
 }
 
@@ -179,57 +217,6 @@ def collected(c: Cited) -> bool:
 
 def names_point(c: Cited) -> bool:
     return len(c.about) == 2 and str(c.about[1]) in ("minimum", "maximum", "stationary point")
-
-
-STATIONARY = {
-    "stationary": claims(Equal)
-    & here
-    & right(is_zero)
-    & Predicate("the derivative in what is named was shown", derivative_shown)
-    & Predicate("the point is named", names_point),
-    "collect the unknown": claims(Equal) & here & Predicate("the unknown is on the left only", collected),
-    "multiply by the inverse": claims(Equal) & here & solved_for_left & Predicate("there is an inverse", inverted),
-    "divide by the factor": claims(Equal) & here & about_nothing & solved_for_left,
-    "solve entry by entry": claims(Equal) & here & about_nothing & solved_for_left & left(is_array),
-    "multiply from both sides": claims(Equal) & here & about_left() & left(is_array) & solved_for_left,
-    "solve for a scalar": claims(Equal)
-    & here
-    & about_left()
-    & solved_for_left
-    & left(lambda e: not is_array(e), "is a number"),
-    "insert the multiplier": claims(Equal)
-    & here
-    & about_nothing
-    & Predicate(
-        "the multiplier was solved for just before",
-        lambda c: any(
-            isinstance(s.claim, Equal) and is_name(s.claim.sides[0]) and s.claim.sides[0] in symbols(c.sides[1])
-            for s in c.before[-3:]
-        ),
-    ),
-    "the constraint": claims(Equal) & here & about_nothing & ~left(is_name) & right(is_value),
-    "Lagrange function": claims(Equal, Definition) & here & about_nothing & left(is_name) & right(is_a(Add)),
-    "second derivatives of the objective": claims(Equal) & here & about_nothing & left(is_a(arrays.Hessian)),
-    "as a quadratic form": claims(Equal) & here & about_nothing & left(is_a(arrays.Scalar)),
-    "not negative": claims(Holds)
-    & here
-    & about_nothing
-    & right(is_zero)
-    & Predicate(
-        "it is a sum of squares",
-        lambda c: (
-            any(isinstance(s.claim, Equal) and c.left == s.claim.sides[-1] for s in c.before)
-            or any(isinstance(p, arrays.Scalar) and is_form(p.array) for p in parts(c.left))
-        ),
-    ),
-    "so it is the minimum": claims(IsMinimum)
-    & about_is(0, minimum_kind, "it says whether it is the minimum or the maximum"),
-    "Newton step": claims(Equal)
-    & here
-    & right(has(arrays.Inv))
-    & Predicate("in what is named", lambda c: len(c.about) == 1 and str(c.left) == f"{c.about[0]}_new"),
-    "no closed form": claims(IsGradient) & about_is(0, lambda c: c.claim.wrt, "in what is named"),
-}
 
 
 def proved_by(*proofs: str) -> Predicate:
@@ -321,6 +308,156 @@ no_points = Predicate("there is none", lambda c: not c.claim.points)
 some_points = Predicate("there is one", lambda c: bool(c.claim.points))
 everywhere = Predicate("these are all", lambda c: c.claim.are_all)
 
+
+def is_relation(kind: type) -> Predicate:
+    return Predicate(f"it is a {kind.__name__}", lambda c: isinstance(c.claim.relation, kind))
+
+
+@that("it is what the second derivatives were shown to be just before")
+def squares_before(c: Cited) -> bool:
+    return any(
+        isinstance(s.claim, Equal) and any(same_but_for_turns(c.left, side) for side in s.claim.sides)
+        for s in c.before[-2:]
+    ) or any(isinstance(p, arrays.Scalar) and is_form(p.array) for p in parts(c.left))
+
+
+def same_but_for_turns(one: Any, other: Any) -> bool:
+    return bool(one == other)
+
+
+def bend_word(place: int) -> Predicate:
+    """Convex where something was shown to be at least zero before, concave where at most."""
+
+    def test(c: Cited) -> bool:
+        shown = [s.claim.relation for s in c.before if isinstance(s.claim, Holds) and is_zero(s.claim.relation.args[1])]
+        numbers = [
+            s.claim.sides[-1] for s in c.before if isinstance(s.claim, Equal) and is_a(Partial)(s.claim.sides[0])
+        ]
+        found = ["convex" if isinstance(r, Ge) else "concave" for r in shown[-1:]]
+        found += ["convex" if n > 0 else "concave" for n in numbers if n.is_number]
+        return c.about[place] in found
+
+    return Predicate("convex or concave was shown before", test)
+
+
+def factors_of(whole: Any, part: Any) -> bool:
+    return whole.has(part) or (whole / part).count_ops() < whole.count_ops()
+
+
+def kind_of(step: Any) -> str:
+    claim = step.claim
+    return ("maximum" if claim.is_maximum else "minimum") if isinstance(claim, IsMinimum) else ""
+
+
+def rank_of(step: Any) -> Any:
+    claim = step.claim
+    left_ = claim.relation.args[0] if isinstance(claim, Assumption) else None
+    return left_.array if isinstance(left_, arrays.Rank) else None
+
+
+@that("one unknown is named")
+def one_named(c: Cited) -> bool:
+    return len(c.about) == 1 and is_name(c.about[0])
+
+
+STATIONARY = {
+    "stationary": claims(Equal)
+    & here
+    & right(is_zero)
+    & Predicate("the derivative in what is named was shown", derivative_shown)
+    & Predicate("the point is named", names_point),
+    "collect the unknown": claims(Equal) & here & Predicate("the unknown is on the left only", collected),
+    "multiply by the inverse": claims(Equal) & here & solved_for_left & Predicate("there is an inverse", inverted),
+    "divide by the factor": claims(Equal) & here & about_nothing & solved_for_left,
+    "solve entry by entry": claims(Equal) & here & about_nothing & solved_for_left & left(is_array),
+    "multiply from both sides": claims(Equal) & here & about_left() & left(is_array) & solved_for_left,
+    "solve for a scalar": claims(Equal)
+    & here
+    & about_left()
+    & solved_for_left
+    & left(lambda e: not is_array(e), "is a number"),
+    "insert the multiplier": claims(Equal)
+    & here
+    & about_nothing
+    & Predicate(
+        "the multiplier was solved for just before",
+        lambda c: any(
+            isinstance(s.claim, Equal) and is_name(s.claim.sides[0]) and s.claim.sides[0] in symbols(c.sides[1])
+            for s in c.before[-3:]
+        ),
+    ),
+    "the constraint": claims(Equal) & here & about_nothing & ~left(is_name) & right(is_value),
+    "Lagrange function": claims(Equal, Definition) & here & about_nothing & left(is_name) & right(is_a(Add)),
+    "second derivatives of the objective": claims(Equal) & here & about_nothing & left(is_a(arrays.Hessian)),
+    "as a quadratic form": claims(Equal) & here & left(is_a(arrays.Scalar)) & about_occurs(),
+    "not negative": claims(Holds) & here & about_nothing & right(is_zero) & is_relation(Ge) & squares_before,
+    "not positive": claims(Holds) & here & about_nothing & right(is_zero) & is_relation(Le) & squares_before,
+    "so it is the minimum": proved_by("convex")
+    & is_global
+    & bend_word(0)
+    & about_is(1, lambda c: c.claim.point[0][0], "it names the unknown")
+    & about_is(2, minimum_kind, "it says whether it is the minimum or the maximum")
+    & Predicate("there are no constraints", lambda c: not c.claim.constraints),
+    "the minimum under constraints": proved_by("convex")
+    & is_global
+    & bend_word(0)
+    & about_is(1, lambda c: c.claim.point[0][0], "it names the unknown")
+    & Predicate("there are constraints", lambda c: bool(c.claim.constraints)),
+    "the first stage": proved_by("convex")
+    & about_is(1, minimum_kind, "it says which")
+    & about_is(2, lambda c: c.claim.point[0][0], "it names the unknown")
+    & Predicate("the other does not occur", lambda c: c.about[0] not in symbols(c.claim.point[0][1])),
+    "derivative by the distance": claims(IsGradient) & about_nothing & right(is_a(Mul)),
+    "the other factor is positive": claims(Holds)
+    & about_nothing
+    & is_relation(Gt)
+    & Predicate(
+        "it is a factor of the derivative",
+        lambda c: (
+            bool(c.before)
+            and isinstance(c.before[-1].claim, IsGradient)
+            and factors_of(c.before[-1].claim.sides[-1], c.left)
+        ),
+    ),
+    "in the inverse": claims(Equal)
+    & right(lambda e: not any(isinstance(p, arrays.Inv) for p in parts(e)), "has no inverse")
+    & left(has(arrays.Inv))
+    & about_occurs(),
+    "with a root": claims(Definition) & about_left() & right(is_a(MatMul)),
+    "the inverse by a name": claims(Definition)
+    & right(is_a(arrays.Inv))
+    & about_is(0, lambda c: c.right.array, "of what"),
+    "along a direction": claims(Equal, Definition) & left(is_name) & about_occurs(),
+    "second derivative along a direction": claims(Equal) & derivative & about_occurs(),
+    "in two stages": proved_by("stages")
+    & about_is(0, lambda c: c.claim.point[0][0], "the first unknown")
+    & about_is(1, lambda c: c.claim.point[1][0], "the second unknown")
+    & about_is(2, minimum_kind, "it says which"),
+    "a direction without bound in vectors": claims(NoMinimum)
+    & about_is(1, lambda c: "grows" if c.claim.is_maximum else "falls", "it says whether it grows or falls"),
+    "only zero is sent to zero": claims(Equal) & here & about_nothing & left(is_name) & right(is_zero),
+    "the value at the stationary point": claims(Equal)
+    & here
+    & Predicate("the minimum or the maximum was shown", lambda c: any(kind_of(s) == c.about[0] for s in c.before)),
+    "full column rank": claims(Assumption)
+    & left(is_a(arrays.Rank))
+    & about_is(0, lambda c: c.left.array, "of this matrix"),
+    "a Gram matrix of full rank": claims(IsPositiveDefinite)
+    & Predicate("its rank was stated", lambda c: any(rank_of(s) == c.about[0] for s in c.before)),
+    "definite by its form": claims(IsPositiveDefinite)
+    & Predicate("it names a part of the matrix", lambda c: any(p == c.about[0] for p in parts(c.claim.matrix))),
+    "invertible": claims(Assumption) & left(is_a(arrays.Det)) & about_nothing,
+    "in the domain": claims(Assumption)
+    & left(lambda e: not isinstance(e, arrays.Det | arrays.Rank), "is a value")
+    & one_named,
+    "a covariance that spans": claims(Assumption) & left(is_a(arrays.Det)) & one_named,
+    "Newton step": claims(Equal)
+    & here
+    & right(has(arrays.Inv))
+    & Predicate("in what is named", lambda c: len(c.about) == 1 and str(c.left) == f"{c.about[0]}_new"),
+}
+
+
 EXTREMA = {
     "definitions put in": claims(Equal) & here & about_nothing & left(is_name) & unfolds,
     "derivative of the objective": claims(IsGradient) & here & about_nothing,
@@ -383,7 +520,12 @@ EXTREMA = {
     & is_global
     & about_is(0, minimum_kind, "it says which")
     & Predicate("there is no proof", lambda c: not c.claim.proof),
-    "no closed form found": claims(IsGradient),
+    "no closed form found": claims(Equal) & left(is_a(arrays.Hessian)),
+    "no entry of the derivative is zero": claims(IsStationary)
+    & no_points
+    & everywhere
+    & about_is(0, lambda c: c.claim.over[0], "in what"),
+    "an end of every entry": claims(NoMinimum) & about_is(0, better, "it says lower or higher"),
 }
 
 TABLE = {**SUMS, **STATIONARY, **EXTREMA}
