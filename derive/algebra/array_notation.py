@@ -300,14 +300,17 @@ def entry(array: Any, i: Any, j: Any) -> Expr:
     return array.args[0] * entry(array.args[1], i, j)
 
 
+def _base(array: MatrixSymbol) -> IndexedBase:
+    """The name of an array with indices; its entries are positive where the array's are."""
+    return (
+        IndexedBase(array.name, positive=True) if isinstance(array, arrays.PositiveArray) else IndexedBase(array.name)
+    )
+
+
 def component(array: Any, index: Any) -> Expr:
     """The entry of a column at a symbolic index, pushed inwards as far as it is entrywise."""
     if isinstance(array, MatrixSymbol):
-        return (
-            MatrixElement(array, Integer(0), Integer(0))
-            if array.shape == (1, 1)
-            else Indexed(IndexedBase(array.name), index)
-        )
+        return MatrixElement(array, Integer(0), Integer(0)) if array.shape == (1, 1) else Indexed(_base(array), index)
     if isinstance(array, OneMatrix):
         return Integer(1)
     if isinstance(array, MatAdd):

@@ -11,7 +11,26 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from sympy import Abs, Dummy, Expr, Ge, Gt, Indexed, Integer, Le, Lt, Max, Min, Poly, Rational, Symbol, oo, real_roots
+from sympy import (
+    Abs,
+    Dummy,
+    Expr,
+    Ge,
+    Gt,
+    Indexed,
+    Integer,
+    Le,
+    Lt,
+    Max,
+    Min,
+    Poly,
+    Rational,
+    Symbol,
+    cancel,
+    oo,
+    real_roots,
+    together,
+)
 from sympy.core.relational import Relational
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
@@ -21,7 +40,7 @@ from derive.checks.bindings import Bindings
 from derive.checks.evaluate import evaluate
 from derive.checks.evaluate import truth as truth_in_torch
 from derive.checks.points import domain_of, free_symbols
-from derive.checks.positivity import exponentiated, proved_sign
+from derive.checks.positivity import exponentiated, proved_sign, sign_of
 from derive.checks.referee import check, difference, points
 from derive.checks.univariate import Interval, Unproved, elementary, prove
 from derive.derivation import Holds
@@ -48,15 +67,29 @@ def check_relation(claim: Holds, seed: int = 0) -> Verdict:
     if not verdict.passed or verdict.strength != "tried":
         return verdict
     relation, domains = unfolded(claim)
-    found = counterexample(relation, domains, seed) or _scaled(claim, seed)
+    found = None if relation == True else counterexample(relation, domains, seed) or _scaled(claim, seed)  # noqa: E712
     if found is not None:
         return Verdict(False, "attacked by ascent; confirmed by ball arithmetic", verdict.points, float("inf"), found)
     if not isinstance(claim.world, Formulas):
         return verdict
-    method = "by SymPy" if exactly == True else proof(relation, domains)  # noqa: E712
+    by_sympy = exactly == True or relation == True  # noqa: E712
+    method = "by SymPy" if by_sympy else proof(relation, domains) or _by_condition(claim)
     if method:
         return Verdict(True, f"proved {method}; {verdict.method}", verdict.points, 0.0, strength="proved")
     return verdict
+
+
+def _by_condition(claim: Holds) -> str:
+    """What is compared with zero is what a condition says to be positive, times what is positive."""
+    relation = claim.relation
+    if not isinstance(relation, Gt | Ge) or relation.args[1] != 0:
+        return ""
+    for condition in claim.world.conditions:  # type: ignore[attr-defined]
+        if isinstance(condition, Gt) and condition.args[1] == 0:
+            ratio = cancel(together(plain(relation.args[0]) / plain(condition.args[0])))
+            if sign_of(ratio) == 1:
+                return "from what is assumed"
+    return ""
 
 
 def _at_points(claim: Holds, seed: int) -> Verdict:

@@ -4,12 +4,15 @@ and nothing better near or far, on rays, at the edges of the domain, or by L-BFG
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 import torch
+from sympy import Pow
 
+from derive.algebra.arrays import Norm
+from derive.algebra.nodes import Map, Slot, Total
 from derive.checks.bindings import Bindings
 from derive.checks.charts import Chart, at_values, chart_of, null_space_chart
 from derive.checks.evaluate import evaluate
@@ -170,6 +173,7 @@ def settings(claim: Any, point: Any, seed: int, sign: int = 1) -> Any:
     """The objective around the point, for a few data sets; words instead of a setting where the point is unfit."""
     if not isinstance(claim.world, Formulas):
         raise Bug("a minimum is claimed of formulas")
+    claim = smooth(claim)
     symbols = [symbol for symbol, _ in point]
     count = POINTS if has_data(claim.world, claim.objective, symbols) else 1
     constraints = getattr(claim, "constraints", ())
@@ -193,6 +197,19 @@ def settings(claim: Any, point: Any, seed: int, sign: int = 1) -> Any:
             return sign * at_values(claim.world, symbols, chart.values(theta), known, claim.objective).reshape(())
 
         yield Setting(chart, objective, generator(seed, 1000 + k))
+
+
+def smooth(claim: Any) -> Any:
+    """|x|^2 as a sum of squares, which torch can differentiate at 0 too."""
+
+    def rewritten(expr: Any) -> Any:
+        return expr.replace(
+            lambda e: isinstance(e, Pow) and isinstance(e.base, Norm) and e.exp == 2,
+            lambda e: Total(Map(Slot(0) ** 2, e.base.array)),
+        )
+
+    definitions = tuple((symbol, rewritten(meaning)) for symbol, meaning in claim.world.definitions)
+    return replace(claim, objective=rewritten(claim.objective), world=replace(claim.world, definitions=definitions))
 
 
 def has_data(world: Formulas, objective: Any, unknowns: list[Any]) -> bool:

@@ -193,7 +193,7 @@ def entry_sign(array: Any) -> float:
         return ENTRIES.get(str(getattr(array, "domain", "")), 0.0)
     if isinstance(array, nodes.Map):
         places = {nodes.Slot(k): _signed(entry_sign(part)) for k, part in enumerate(array.arrays)}
-        return sign_of(nodes.filled(array.body, places))
+        return sign_of(nodes.filled(array.body, places)) or _between_ends(array)
     if isinstance(array, nodes.Softmax) and not isinstance(array, nodes.LogSoftmax | arrays.RowLogSoftmax):
         return 1.0
     if isinstance(array, OneMatrix):
@@ -204,6 +204,25 @@ def entry_sign(array: Any) -> float:
         return _sum(map(entry_sign, array.args))
     if isinstance(array, MatMul):
         return _product(entry_sign(f) if nodes.is_array(f) else sign_of(f) for f in array.args)
+    return 0.0
+
+
+UNIT = ("binary", "one_hot", "probabilities")  # entries from 0 to 1
+
+
+def _between_ends(array: nodes.Map) -> float:
+    """1 - y for y from 0 to 1: what is affine in y lies between its values at the ends."""
+    for k, part in enumerate(array.arrays):
+        slot = nodes.Slot(k)
+        if str(getattr(part, "domain", "")) not in UNIT or not array.body.is_polynomial(slot):
+            continue
+        if array.body.diff(slot).has(slot):
+            continue
+        ends = [entry_sign(nodes.Map(nodes.filled(array.body, {slot: Rational(v)}), *array.arrays)) for v in (0, 1)]
+        zero = [nodes.filled(array.body, {slot: Rational(v)}) == 0 for v in (0, 1)]
+        signs = [0.5 if z else e for z, e in zip(zero, ends, strict=True)]
+        if all(s > 0 for s in signs) or all(s < 0 or z for s, z in zip(signs, zero, strict=True)):
+            return math.copysign(0.5, min(signs))
     return 0.0
 
 

@@ -18,7 +18,7 @@ from derive.algebra import arrays
 from derive.algebra.adjoints import adjoints
 from derive.algebra.differentials import chains, differential, hessian
 from derive.algebra.naming import without
-from derive.algebra.nodes import Partial, Total, add, hadamard, is_array, matmul, transpose
+from derive.algebra.nodes import Map, Partial, Slot, Total, add, hadamard, is_array, matmul, transpose
 from derive.algebra.signs import sign_of, sign_of_entries, together_as_product, together_as_sum
 from derive.algebra.tidy import array_scalars, product, pushed, tidy, transposed
 from derive.derivation import Definition, Equal, Holds, IsGradient, IsMinimum, NoMinimum, Section, Work, rule
@@ -106,7 +106,17 @@ def by_sign(expr: Any, unknown: Any) -> Any:
         split = apart(expr.xreplace(inside), unknown).xreplace({v: k for k, v in inside.items()})
     except (PolynomialError, NotImplementedError):
         return expr
-    return split if sign_of(expr) is None and sign_of(split) is not None else expr
+    return with_complements(split) if sign_of(expr) is None and sign_of(split) is not None else expr
+
+
+def with_complements(expr: Any) -> Any:
+    """n - sum(y) as the sum of 1 - y, for labels y."""
+    labels = [node for node in expr.atoms(Total) if isinstance(node.array, arrays.LabelArray)]
+    for node in labels:
+        other = Total(Map(1 - Slot(0), node.array))
+        rest = Mul(*node.array.shape) - node
+        expr = expr.replace(lambda e, r=rest: e in (r, -r), lambda e, r=rest, o=other: o if e == r else -o)
+    return expr
 
 
 def _vector_bend(problem: Any, unknown: Any, target: Any, work: Work, name: Any) -> Bend | None:
