@@ -55,6 +55,7 @@ def read(paths: Iterable[Path | str]) -> list[Sheet]:
 def solve(problem: Problem) -> Solution:
     """Every question worked out, then the author's answers as claims; raises InputError where something is unfit."""
     from derive.document.empty_lines import without_empty_lines
+    from derive.document.guard_digits import with_guard_digits
 
     faults: list[Fault] = []
     derivations: list[Derivation] = []
@@ -67,7 +68,7 @@ def solve(problem: Problem) -> Solution:
     if faults:
         raise InputError(faults)
     with told_at(problem, ("ask",)):
-        derivations = _without_repetition(without_empty_lines(derivations))
+        derivations = _without_repetition(with_guard_digits(without_empty_lines(derivations)))
     with told_at(problem, ("disputed",)):
         disputes = _disputes(problem, derivations)
     with told_at(problem, ("expect",)):

@@ -53,7 +53,8 @@ class Written(Expr):
 
 
 class Numeral(Written):
-    """A number on the page: its exact value, and the decimals shown (-1: all of them, the decimal expansion ends).
+    """A number on the page: its exact value, and the decimals shown (-1: all of them, the decimal expansion ends; -3: a
+    number rounded to thousands).
 
     It is an atom to SymPy, so that `2 * 3` stays a product on the page.
     """
@@ -75,12 +76,12 @@ class Numeral(Written):
     @property
     def shown(self) -> Rational:
         """The number that the printed digits denote."""
-        if self.places < 0:
+        if self.places == -1:
             return Rational(self.value)
-        scale = 10**self.places
+        scale = Rational(10) ** self.places
         scaled = abs(Rational(self.value) * scale)
         rounded = int(scaled + Rational(1, 2))
-        return Rational(rounded if self.value >= 0 else -rounded, scale)
+        return (rounded if self.value >= 0 else -rounded) / scale
 
     @property
     def is_exact(self) -> bool:

@@ -151,6 +151,11 @@ def between(left: str, right: str) -> str:
     return " "
 
 
+def is_long(number: Integer) -> bool:
+    """Whether a whole number ends in so many zeros that it reads better with a power of ten."""
+    return str(number).endswith("0" * 9)
+
+
 def _without_minus(coefficient: Any, rest: Expr) -> Expr:
     return rest if coefficient == -1 else Mul(-coefficient, rest, evaluate=False)
 
@@ -184,17 +189,16 @@ class _Printer(ArrayPrinter, LatexPrinter):
         return f"{letter}_{{{','.join(indices)}}}"
 
     def _print_Numeral(self, expr: nodes.Numeral) -> str:
-        digits = decimal_text(expr)
-        small = re.fullmatch(r"(-?)0\.(0{5,})([1-9])", digits)
-        if small:
-            lead = "" if small[3] == "1" else rf"{small[3]} \cdot "
-            return rf"{small[1]}{lead}10^{{-{len(small[2]) + 1}}}"
+        digits = decimal_text(expr, "10^{{{}}}", r" \cdot ")
         if "/" not in digits:
             return digits
         top, bottom = digits.lstrip("-").split("/")
         return ("-" if digits.startswith("-") else "") + rf"\frac{{{top}}}{{{bottom}}}"
 
     _print_Rounded = _print_Numeral
+
+    def _print_Integer(self, expr: Integer) -> str:
+        return self._print_Numeral(nodes.Numeral(expr)) if is_long(expr) else str(expr)
 
     def _print_Float(self, expr: Float) -> str:
         from derive.algebra.numbers import numeral
@@ -213,7 +217,10 @@ class _Printer(ArrayPrinter, LatexPrinter):
 
     def strength(self, expr: Any) -> int:
         if isinstance(expr, nodes.Numeral):
-            return SUM if expr.value < 0 else (PRODUCT if "/" in decimal_text(expr) else ATOM)
+            digits = decimal_text(expr)
+            return SUM if expr.value < 0 or " " in digits else PRODUCT if "/" in digits or "e" in digits else ATOM
+        if isinstance(expr, Integer) and is_long(expr):
+            return self.strength(nodes.Numeral(expr))
         if isinstance(expr, MatrixBase) and expr.shape == (1, 1):
             return self.strength(expr[0, 0])
         if isinstance(expr, Transpose) and expr.shape == (1, 1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import ITE, Add, And, Indexed, Mul, Not, Or, Pow, Rational, Sum, Symbol
+from sympy import ITE, Add, And, Indexed, MatrixBase, Mul, Not, Or, Pow, Rational, Sum, Symbol
 from sympy.logic.boolalg import BooleanAtom
 from sympy.matrices.expressions import MatAdd, MatMul, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement
@@ -40,11 +40,14 @@ class _Text(StrPrinter):
     def wrap(self, expr: Any) -> str:
         if isinstance(expr, Scalar):
             return self.wrap(expr.array)
+        if isinstance(expr, MatrixBase) and expr.shape == (1, 1):
+            return self.wrap(expr[0, 0])
         loose = (Add, MatAdd, Mul, MatMul, nodes.Terms, nodes.Factors, nodes.Quotient, nodes.Map, Sum)
         negative = (
             isinstance(expr, nodes.Numeral | Rational) and (expr.value if isinstance(expr, nodes.Numeral) else expr) < 0
         )
-        return f"({self._print(expr)})" if isinstance(expr, loose) or negative else self._print(expr)
+        is_sum = isinstance(expr, nodes.Numeral) and " " in decimal_text(expr)
+        return f"({self._print(expr)})" if isinstance(expr, loose) or negative or is_sum else self._print(expr)
 
     def parenthesize(self, item: Any, level: int, strict: bool = False) -> str:
         """SymPy does not know how loosely our nodes bind, and would print log(x)*1 - y for log(x)*(1 - y)."""
