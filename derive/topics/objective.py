@@ -243,13 +243,21 @@ def _places(expr: Any, symbol: Any) -> list[Any]:
     return [place for arg in expr.args if isinstance(arg, Basic) for place in _places(arg, symbol)]
 
 
+def _way(expr: Any, symbol: Any) -> list[Any]:
+    """The nodes from an expression down to the first place of the symbol."""
+    inner = next((arg for arg in expr.args if isinstance(arg, Basic) and arg.has(symbol)), None)
+    return [expr] if inner is None or inner == symbol else [expr, *_way(inner, symbol)]
+
+
 def node_rule(expr: Any, symbol: Any) -> Rule:
     """The rule for the first node on the way to the symbol that is no sum and no multiple."""
     through_sum = False
+    if any(
+        isinstance(node, MatMul) and any(isinstance(a, OneMatrix) for a in node.args) for node in _way(expr, symbol)
+    ):
+        return REPEATED
     while True:
         inner = next((arg for arg in expr.args if isinstance(arg, Basic) and arg.has(symbol)), None)
-        if isinstance(expr, MatMul) and inner is not None and any(isinstance(a, OneMatrix) for a in expr.args):
-            return REPEATED
         is_sum = isinstance(expr, Add | MatAdd | Mul) and not isinstance(expr, MatMul)
         is_multiple = isinstance(expr, MatMul) and sum(is_array(a) for a in expr.args) == 1
         if inner == symbol and is_multiple:

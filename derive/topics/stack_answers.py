@@ -29,6 +29,7 @@ from derive.derivation import (
     rule,
 )
 from derive.topics.kinks import kinks_and_ties
+from derive.topics.layer_equations import equation_rule
 from derive.topics.objective import Objective, chain_of, reason_for
 from derive.topics.registry import questions
 from derive.topics.saturation import DIGITS, FROM_LOGITS
@@ -41,7 +42,6 @@ PAGE = rule(
     "an image on the page",
     "one image: a row for each place, a column for each channel; filters are columns, channel after channel",
 )
-EQUATION = rule("equation of a layer", "{0}")
 LOSS = rule("loss of a batch", "the loss, over the examples")
 PART = rule("name of a part", "a name for the way back")
 INSERT = rule("insert numbers into a layer", "insert the numbers")
@@ -125,13 +125,14 @@ def forward_derivation(stack: Stack) -> Derivation:
     """The equations of each layer; with numbers where they are given."""
     sections: list[Section] = []
     _ = stack.run  # so that the layers inside of blocks have told theirs
-    words = {symbol: place.layer.in_words for place, step in stack.inner for symbol, _ in step.made}
+    owners = {symbol: place.layer for place, step in stack.inner for symbol, _ in step.made}
+    weights, masks = set(stack.parameters), {symbol for symbol, tag in stack.world.observed if tag[0] == "mask"}
     for place, step in stack.run:
         on_page = Reason(PAGE, ()) if stack.is_image and not sections else None
         work = Work(mark_of(place), stack.world, on_page)
         for symbol, expr in step.made:
-            about = (words.get(symbol, place.layer.in_words),)
-            work.equal(symbol, expr, why=EQUATION, about=about, result=symbol == step.output)
+            why, about = equation_rule(expr, weights, masks, owners.get(symbol, place.layer))
+            work.equal(symbol, expr, why=why, about=about, result=symbol == step.output)
         if work.steps:
             sections.append(work.section())
     if stack.given.loss is not None:
@@ -244,7 +245,7 @@ def names_section(objective: Objective) -> list[Section]:
     """The names that parts of the forward equations are given for the way back."""
     work = Work("Names for parts of the forward pass", objective.world)
     for symbol, expr in objective.made:
-        work.equal(symbol, expr, why=PART)
+        work.define(symbol, expr, why=PART)
     return [work.section()] if work.steps else []
 
 

@@ -60,7 +60,10 @@ class Activate(PlaceByPlace):
 
     activation: ActivationWord
 
-    in_words: ClassVar[str] = "a function, entry by entry"
+    @property
+    def in_words(self) -> str:  # type: ignore[override]
+        """Softmax looks at all entries at once, the functions of the table at one."""
+        return "positive, with sum one" if self.activation.name == "softmax" else "a function, entry by entry"
 
     @property
     def torch(self) -> str:  # type: ignore[override]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from derive.checks.reasons import (
     calculus,
     counting,
+    layers,
     losses,
     minima,
     networks,
@@ -18,10 +19,10 @@ from derive.checks.reasons import (
 )
 from derive.checks.reasons.cited import Cited
 from derive.checks.reasons.vocabulary import Predicate
-from derive.derivation import Reason, Section, Solution, Step
+from derive.derivation import Reason, Refuted, Section, Solution, Step
 from derive.errors import Bug
 
-FIELDS = (networks, vanishing, training, stacks, counting, losses, optimisers, calculus, minima, statements)
+FIELDS = (networks, vanishing, training, layers, stacks, counting, losses, optimisers, calculus, minima, statements)
 
 
 def _together() -> dict[str, Predicate]:
@@ -37,14 +38,21 @@ def _together() -> dict[str, Predicate]:
 PREDICATES = _together()
 
 
-def unfit(step: Step, before: tuple[Step, ...] = ()) -> str:
-    """Why the reason of a step does not hold there, in words; '' where it does."""
+def unfit(
+    step: Step, before: tuple[Step, ...] = (), others: tuple[Step, ...] = (), is_answer: bool = False
+) -> str:  # fmt: skip
+    """Why the reason of a step does not hold there, in words; '' where it does. What is among the author's answers is one, and
+    says so; nothing else may."""
     name = step.reason.rule.name
     predicate = PREDICATES.get(name)
     if predicate is None:
         return f"the rule '{name}' has no predicate that tests it (derive/checks/reasons)"
+    if name in statements.SAID and not (is_answer or isinstance(step.claim, Refuted)):
+        return f"the reason '{name}' does not fit this step: it is no answer of the author"
+    if is_answer and name not in statements.SAID:
+        return f"the reason '{name}' does not fit an answer of the author"
     try:
-        fits = predicate(Cited(step, before))
+        fits = predicate(Cited(step, before, others, is_answer))
     except (
         AttributeError,
         IndexError,
@@ -65,13 +73,14 @@ def unfit_reasons(solution: Solution) -> dict[str, str]:
     """Every step of a solution whose reason (or the remark above whose section) does not fit, and why."""
     found: dict[str, str] = {}
     before: list[Step] = []
+    others = tuple(step for _, step in solution.steps())
     for p, derivation in enumerate(solution.derivations, 1):
         for s, section in enumerate(derivation.sections, 1):
             if section.remark is not None:
                 found[f"{p}.{s}.1"] = unfit_remark(section.remark, section, tuple(before))
             for k, step in enumerate(section.steps, 1):
                 number = f"{p}.{s}.{k}"
-                found[number] = found.get(number, "") or unfit(step, tuple(before))
+                found[number] = found.get(number, "") or unfit(step, tuple(before), others)
                 before.append(step)
-    found.update({number: unfit(step, tuple(before)) for number, step in solution.key})
+    found.update({number: unfit(step, tuple(before), others, True) for number, step in solution.key})
     return {number: why for number, why in found.items() if why}

@@ -42,7 +42,6 @@ from derive.checks.reasons.vocabulary import (
     right,
     speaks_of,
     that,
-    unfolds,
 )
 from derive.derivation import Definition, Equal, Holds, IsGradient, IsLimit
 from derive.worlds import Formulas, StackRun
@@ -114,7 +113,11 @@ def passed_on(c: Cited, kinds: tuple[type, ...]) -> bool:
         return isinstance(first, Gradient | Partial | Transpose) or not any(
             isinstance(p, MatMul) and sum(map(is_array, p.args)) > 1 for p in parts(first)
         )
-    return any(isinstance(p, kinds) for p in parts(first))
+    return isinstance(first, kinds) or (
+        isinstance(first, MatMul)
+        and sum(map(is_array, first.args)) == 1
+        and any(isinstance(a, kinds) for a in first.args)
+    )
 
 
 def several(c: Cited) -> bool:
@@ -159,27 +162,33 @@ def repeated(c: Cited) -> bool:
     """A row (or column) for each of several examples; the derivative adds them up."""
     if held(c):
         return has(OneMatrix, Total)(c.sides[1])
-    way = steps_in(c)
-    return (
-        bool(way)
-        and isinstance(way[0], MatMul)
-        and any(isinstance(a, OneMatrix | Transpose) and has(OneMatrix)(a) for a in way[0].args)
-    )
+    used = users(c)
+    way = (path_to(used[0], c.claim.wrt) if len(used) == 1 else None) or []
+    return any(isinstance(node, MatMul) and any(isinstance(a, OneMatrix) for a in node.args) for node in way)
+
+
+def new_names(c: Cited) -> set[Any]:
+    return symbols(c.right) - symbols(c.sides[1])
+
+
+@that("at any value of its variable")
+def at_any_value(c: Cited) -> bool:
+    """Nothing in the relation or the derivative is held at a number."""
+    return not any(is_value(c.definitions[s]) for side in c.sides for s in symbols(side) if s in c.definitions)
 
 
 receives = claims(IsGradient) & in_world(Formulas, StackRun)
 
 ADJOINTS = {
-    "definition of a quantity": claims(Definition, Equal)
-    & about_nothing
-    & Predicate(
-        "the world defines it so", lambda c: isinstance(c.claim, Definition) or c.definitions.get(c.left) == c.right
-    ),
+    "definition of a quantity": claims(Definition) & about_nothing,
     "objective by names": claims(Equal, Definition)
     & in_world(Formulas)
     & about_nothing
-    & unfolds
-    & Predicate("there are two forms", lambda c: len(c.sides) == 3),
+    & left(is_name)
+    & Predicate(
+        "names that the world defines come in",
+        lambda c: len(c.sides) == 3 and new_names(c) <= set(c.definitions) and bool(new_names(c)),
+    ),
     "adjoint of a sum": receives & about_nothing & enters(Add, MatAdd, Mul),
     "adjoint of a product": receives & about_nothing & Predicate("it is a factor of a product", other_factors),
     "adjoint of a multiple": receives & about_nothing & Predicate("it has a constant factor", multiple),
@@ -330,6 +339,7 @@ def order(expr: Any) -> int:
 
 SERIES = {
     "derivative of an order": claims(Equal)
+    & at_any_value
     & in_world(Formulas)
     & about_nothing
     & left(is_a(Partial))
@@ -355,14 +365,17 @@ SERIES = {
     ),
     "limit": claims(IsLimit) & about_nothing,
     "second derivative of a function": claims(Equal)
+    & at_any_value
     & in_world(Formulas)
     & about_nothing
     & left(is_a(Partial))
     & Predicate("of second order", lambda c: order(c.left) == 2),
     "convex": claims(Holds)
+    & at_any_value
     & about_nothing
     & Predicate("the second derivative is not negative", lambda c: _sign_of_second(c, ">=")),
     "concave": claims(Holds)
+    & at_any_value
     & about_nothing
     & Predicate("the second derivative is not positive", lambda c: _sign_of_second(c, "<=")),
     "neither convex nor concave": claims(Holds)

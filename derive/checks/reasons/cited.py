@@ -44,10 +44,13 @@ Test = Callable[[Any], bool]
 
 @dataclass(frozen=True)
 class Cited:
-    """A step whose reason is judged, and what stands before it in the same question, the nearest last."""
+    """A step whose reason is judged, what stands before it in the solution, the nearest last, and all steps of the solution.
+    `is_answer` says that it stands among the author's answers."""
 
     step: Step
     before: tuple[Step, ...] = ()
+    others: tuple[Step, ...] = ()
+    is_answer: bool = False
 
     @property
     def claim(self) -> Any:

@@ -155,6 +155,32 @@ def is_whole(kind: str) -> Predicate:
     return Predicate(f"it is the {kind} of all layers", test)
 
 
+def inner_operations(layer: Any, shape: Any) -> list[Any]:
+    """The products of a layer, of the layers of a block in turn, each with its words."""
+    if hasattr(layer, "branches"):
+        return [found for branch in layer.branches for found in inner_operations(branch, shape)]
+    if not hasattr(layer, "inner"):
+        return list(layer.operations(shape))
+    found = []
+    for part in layer.inner(shape):
+        found += inner_operations(part, shape)
+        shape = part.out(shape)
+    return found
+
+
+@that("the words are those of that layer")
+def words_of_operations(c: Cited) -> bool:
+    """What the layer at this place says of its products."""
+    shape, path = c.world.input, c.tag(c.left)[1]
+    for place, layer in enumerate(c.world.layers):
+        if str(place) == path:
+            return "; then ".join(dict.fromkeys(words for _, words in inner_operations(layer, shape))) == str(
+                c.about[0]
+            )
+        shape = layer.out(shape)
+    return False
+
+
 def has_no_products(expr: Any) -> bool:
     return not has(Factors)(expr)
 
@@ -209,11 +235,12 @@ STACK = {
     "nothing to learn": COUNT & stack & is_part("count") & right(is_zero),
     "total of the layers": COUNT
     & stack
-    & (is_whole("count") | is_whole("operations"))
+    & (is_word("parameters") | is_whole("operations"))
     & Predicate("numbers of layers are added", lambda c: len(c.sides) == 2 or is_counted_sum(c.sides[1])),
     "weights of all layers": COUNT & stack & is_word("weights"),
     "biases of all layers": COUNT & stack & is_word("biases"),
-    "operations of a layer": COUNT
+    "operations of a layer": words_of_operations
+    & COUNT
     & stack
     & is_part("operations")
     & Predicate("there are some", lambda c: not is_zero(c.right)),
@@ -265,7 +292,7 @@ STACK = {
 FORMULAS_OF_SIZE = {
     "output size": claims(Equal) & layer & is_tagged(("output_size",)) & right(has(Floor)),
     "same padding": claims(Equal) & layer & is_tagged(("output_size",)) & right(is_name),
-    "insert sizes": layer & inserts_counts,
+    "insert sizes": layer & inserts_counts & ~is_tagged(("output_size",)),
     "compute the size": claims(Equal) & layer & about_nothing & computes & left(has(Floor)),
     "output channels": claims(Equal)
     & layer

@@ -19,6 +19,7 @@ from derive.checks.reasons.cited import (
     number,
     parts,
     same,
+    sides_of,
     symbols,
 )
 from derive.checks.reasons.vocabulary import (
@@ -76,8 +77,25 @@ def names_the_element(c: Cited) -> bool:
 
 
 def of_running_element(c: Cited) -> bool:
-    """A comparison of numbers belongs to the element whose numbers were put in last, or whose next formula follows."""
-    return len(c.about) == 1 and isinstance(c.claim, Holds)
+    """A comparison of numbers is of the element that was compared just before, or of one of its numbers."""
+    if len(c.about) != 1 or not isinstance(c.claim, Holds):
+        return False
+    last = c.before[-1] if c.before else None
+    if last is not None and last.reason.rule.name == "which branch":
+        return element(Cited(last)) == {int(c.about[0])}
+    if last is not None and last.reason.rule.name == c.step.reason.rule.name and last.claim.world == c.world:
+        return last.reason.about == c.about
+    given = [flat(numbers) for numbers in (c.world.targets, c.world.outputs)]
+    return any(same(side, numbers[int(c.about[0]) - 1]) for side in c.sides for numbers in given)
+
+
+def flat(nested: Any) -> list[Any]:
+    return [entry for part in nested for entry in flat(part)] if isinstance(nested, tuple) else [nested]
+
+
+@that("targets and outputs are replaced")
+def of_numbers(c: Cited) -> bool:
+    return all(c.tags.get(s, ("",))[0] != "element" for s in symbols(c.left)) and not any(map(is_symbolic, c.sides[1:]))
 
 
 def sum_of_elements(expr: Any) -> Any:
@@ -118,7 +136,10 @@ def drops_a_one(c: Cited) -> bool:
 
 @that("letters of the elements stand on the left, numbers on the right")
 def elements_put_in(c: Cited) -> bool:
-    return sum_of_elements(c.left) is not None and is_symbolic(c.left) and is_numeric(c.right)
+    terms = sum_of_elements(c.left)
+    if terms is None or not is_symbolic(c.left) or not is_numeric(c.right):
+        return False
+    return len(terms) > 1 or any(c.right in sides_of(s.claim) for s in c.before)
 
 
 def is_total(expr: Any) -> bool:
@@ -134,17 +155,19 @@ def is_written_division(expr: Any) -> bool:
     return isinstance(expr, Quotient) and is_value(expr.args[0]) and is_value(expr.args[1])
 
 
+def outputs_by_themselves(c: Cited, expr: Any) -> list[Any]:
+    """The outputs that do not stand inside of an exponential."""
+    if isinstance(expr, exp) or not getattr(expr, "args", ()) or is_name(expr):
+        return [expr] if is_name(expr) and c.tags.get(expr, ("",))[0] == "output" else []
+    return [found for arg in expr.args for found in outputs_by_themselves(c, arg)]
+
+
 def the_class(c: Cited) -> bool:
-    """The only output (or the only coefficient of a target) is that of the class that is named, counted from zero."""
+    """The only output by itself is that of the class that is named, counted from zero."""
     if len(c.about) != 1:
         return False
-    targets = [
-        str(s).rpartition("_")[2]
-        for p in parts(c.right)
-        for s in [p]
-        if is_name(p) and c.tags.get(p, ("",))[0] == "output"
-    ]
-    return str(plain(c.about[0]) + 1) in targets
+    found = outputs_by_themselves(c, c.right)
+    return len(found) == 1 and str(found[0]).rpartition("_")[2] == str(plain(c.about[0]) + 1)
 
 
 def label(c: Cited, what: Any) -> bool:
@@ -174,7 +197,11 @@ TABLE = {
         lambda c: len(c.sides) == 3 and is_symbolic(c.left) and is_numeric(c.sides[1]) and is_value(c.right),
     ),
     "branch of an element": claims(Holds) & loss & Predicate("it names an element", of_running_element),
-    "insert an element": claims(Equal) & loss & inserts_numbers & Predicate("it names the element", names_the_element),
+    "insert an element": claims(Equal)
+    & of_numbers
+    & loss
+    & inserts_numbers
+    & Predicate("it names the element", names_the_element),
     "value of an element": claims(Equal) & loss & about_nothing & computes,
     "loss of a logit": ELEMENT
     & general
@@ -244,9 +271,11 @@ TABLE = {
     "the target's class": ELEMENT & Predicate("its class is named", the_class),
     "weighted classes": ELEMENT
     & about_nothing
-    & Predicate(
-        "several classes count", lambda c: sum(1 for s in symbols(c.right) if c.tags.get(s, ("",))[0] == "output") > 1
-    ),
-    "insert an example": claims(Equal) & loss & inserts_numbers & Predicate("it names the example", names_the_element),
+    & Predicate("several classes count", lambda c: len(outputs_by_themselves(c, c.right)) > 1),
+    "insert an example": claims(Equal)
+    & of_numbers
+    & loss
+    & inserts_numbers
+    & Predicate("it names the example", names_the_element),
     "value of an example": claims(Equal) & loss & about_nothing & computes,
 }

@@ -9,8 +9,19 @@ from sympy.core.relational import Ge, Gt, Le
 from sympy.matrices.expressions import MatMul, Transpose
 
 from derive.algebra import arrays
-from derive.algebra.nodes import At, Factors, Mean, Partial, Quotient, Terms, is_array
-from derive.checks.reasons.cited import Cited, has, is_a, is_name, is_value, is_zero, parts, symbols
+from derive.algebra.nodes import At, Factors, Gradient, Mean, Partial, Quotient, Terms, is_array, plain
+from derive.checks.reasons.cited import (
+    Cited,
+    has,
+    is_a,
+    is_name,
+    is_symbolic,
+    is_value,
+    is_zero,
+    parts,
+    sides_of,
+    symbols,
+)
 from derive.checks.reasons.vocabulary import (
     Predicate,
     about_is,
@@ -106,7 +117,30 @@ def is_number_above_zero(before: Any) -> bool:
 
 def derivative_shown(c: Cited) -> bool:
     """The derivative in what is named was shown before, and is what is set to zero here."""
-    return len(c.about) > 0 and any(isinstance(s.claim, IsGradient) and s.claim.wrt == c.about[0] for s in c.before)
+    if not c.about:
+        return False
+    of_it = [s.claim for s in c.before if isinstance(s.claim, IsGradient) and s.claim.wrt == c.about[0]]
+    of_others = [s.claim for s in c.before if isinstance(s.claim, IsGradient) and s.claim.wrt != c.about[0]]
+    return bool(of_it) and not (
+        any(c.left in one.sides for one in of_others) and not any(c.left in one.sides for one in of_it)
+    )
+
+
+def set_to_zero(c: Cited) -> bool:
+    """What is on the right side is what is left in the derivative without the unknowns."""
+    from_here = [k for k, s in enumerate(c.before) if isinstance(s.claim, IsGradient) and s.claim.wrt == c.about[0]]
+    if not from_here or not is_symbolic(c.right):
+        return bool(from_here)
+    following = c.before[from_here[-1] : from_here[-1] + 2]
+    terms = {
+        plain(t)
+        for s in following
+        for side in sides_of(s.claim)
+        for p in parts(side)
+        if isinstance(p, Terms | Add | Mul | Factors | Sum)
+        for t in (p, *p.args)
+    }
+    return all(plain(t) in terms for t in Add.make_args(plain(c.right)))
 
 
 def minimum_kind(c: Cited) -> str:
@@ -114,7 +148,14 @@ def minimum_kind(c: Cited) -> str:
 
 
 SUMS = {
-    "objective in components": claims(Equal) & here & about_nothing & left(is_name) & right(has(Sum)),
+    "objective in components": claims(Equal)
+    & here
+    & about_nothing
+    & left(is_name)
+    & right(has(Sum))
+    & Predicate(
+        "the world has it in arrays", lambda c: c.left in c.definitions and not has(Sum)(c.definitions[c.left])
+    ),
     "derivative under the sum": claims(IsGradient) & here & about_nothing & right(has(Sum)),
     "linearity of sums": claims(Equal)
     & here
@@ -127,13 +168,21 @@ SUMS = {
     & here
     & Predicate("the derivative in what is named was shown", derivative_shown)
     & Predicate("the unknown is named", lambda c: len(c.about) == 1 and c.about[0] in symbols(c.left))
-    & ~left(is_name),
+    & Predicate("it is what is left of that derivative", set_to_zero)
+    & Predicate("the unknown is on the left only", lambda c: c.about[0] not in symbols(c.right))
+    & left(lambda e: not has(Partial, Gradient)(e) and not is_name(e), "is no derivative and no name"),
     "solve for": claims(Equal)
     & here
     & about_left()
     & solved_for_left
     & Predicate("one is named", lambda c: len(c.about) == 1),
-    "sums as means": claims(Equal) & here & about_nothing & gone(Sum) & right(has(Mean)),
+    "sums as means": claims(Equal)
+    & here
+    & about_nothing
+    & gone(Sum)
+    & right(has(Mean))
+    & left(is_a(Quotient))
+    & right(lambda e: not has(Sum)(e), "has no sum"),
     "eliminate": claims(Equal)
     & here
     & about_left(1)
@@ -172,7 +221,11 @@ SUMS = {
     & here
     & about_nothing
     & left(is_determinant)
-    & ~right(centred),
+    & ~right(centred)
+    & Predicate(
+        "second derivatives were shown",
+        lambda c: any(isinstance(s.claim, Equal) and isinstance(s.claim.sides[0], Partial) for s in c.before),
+    ),
     "positive as assumed": claims(Holds)
     & here
     & about_nothing
@@ -200,9 +253,12 @@ SUMS = {
 
 def inverted(c: Cited) -> bool:
     """An inverse stands on the right, or a factor that was multiplied by cancelled."""
-    return is_name(c.left) and (
-        has(arrays.Inv)(c.right)
-        or any(has(arrays.Inv)(side) for s in c.before[-2:] for side in getattr(s.claim, "sides", ()))
+    last = c.before[-1].claim if c.before else None
+    return (
+        is_name(c.left)
+        and isinstance(last, Equal)
+        and isinstance(last.sides[0], MatMul | arrays.Scalar)
+        and c.left in symbols(last.sides[0])
     )
 
 
@@ -212,6 +268,8 @@ def collected(c: Cited) -> bool:
         and c.about[0] in symbols(c.left)
         and c.about[0] not in symbols(c.right)
         and not is_name(c.left)
+        and not is_zero(c.right)
+        and not has(arrays.Hessian)(c.left)
     )
 
 
@@ -369,7 +427,12 @@ STATIONARY = {
     "collect the unknown": claims(Equal) & here & Predicate("the unknown is on the left only", collected),
     "multiply by the inverse": claims(Equal) & here & solved_for_left & Predicate("there is an inverse", inverted),
     "divide by the factor": claims(Equal) & here & about_nothing & solved_for_left,
-    "solve entry by entry": claims(Equal) & here & about_nothing & solved_for_left & left(is_array),
+    "solve entry by entry": claims(Equal)
+    & here
+    & about_nothing
+    & solved_for_left
+    & left(is_array)
+    & Predicate("in one step", lambda c: len(c.sides) == 2),
     "multiply from both sides": claims(Equal) & here & about_left() & left(is_array) & solved_for_left,
     "solve for a scalar": claims(Equal)
     & here
@@ -386,7 +449,7 @@ STATIONARY = {
             for s in c.before[-3:]
         ),
     ),
-    "the constraint": claims(Equal) & here & about_nothing & ~left(is_name) & right(is_value),
+    "the constraint": claims(Equal) & here & about_nothing & ~left(is_name) & right(is_value) & ~right(is_zero),
     "Lagrange function": claims(Equal, Definition) & here & about_nothing & left(is_name) & right(is_a(Add)),
     "second derivatives of the objective": claims(Equal) & here & about_nothing & left(is_a(arrays.Hessian)),
     "as a quadratic form": claims(Equal) & here & left(is_a(arrays.Scalar)) & about_occurs(),

@@ -104,11 +104,11 @@ def is_activation(c: Cited) -> bool:
 FORWARD = {
     "affine map": claims(Equal) & here & is_tagged(("pre_activation",)) & right(is_affine) & sizes_of_weights,
     "linear map": claims(Equal) & here & is_tagged(("pre_activation",)) & right(is_a(MatMul)) & sizes_of_weights,
-    "activation": claims(Equal) & here & is_tagged(("activation",)) & is_activation,
+    "activation": claims(Equal) & here & is_tagged(("activation",)) & is_activation & right(is_symbolic),
     "identity activation": claims(Equal) & here & is_tagged(("activation",)) & right(is_name),
-    "softmax output": claims(Equal) & here & is_tagged(("activation",)) & right(is_a(Softmax)),
+    "softmax output": claims(Equal) & here & is_tagged(("activation",)) & right(is_a(Softmax)) & right(is_symbolic),
     "loss of one example": claims(Equal) & here & is_tagged(("loss",)) & right(has(Total, Map)),
-    "insert numbers": claims(Equal, IsGradient) & in_world(NetworkRun, Formulas) & inserts_numbers,
+    "insert numbers": claims(Equal, IsGradient) & in_world(NetworkRun, Formulas) & inserts_numbers & ~left(is_a(Prime)),
     "compute": claims(Equal) & here & computes,
 }
 

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from derive.algebra.nodes import Factors, Terms, is_array, plain
-from derive.checks.reasons.cited import Cited, is_numeric, is_symbolic, is_value, is_zero, number, same, symbols
+from sympy.matrices.expressions.matexpr import MatrixElement
+
+from derive.algebra.nodes import Factors, Gradient, Terms, is_array, plain
+from derive.checks.reasons.cited import (
+    Cited,
+    is_name,
+    is_numeric,
+    is_symbolic,
+    is_value,
+    is_zero,
+    number,
+    same,
+    symbols,
+)
 from derive.checks.reasons.vocabulary import (
     Predicate,
     about_nothing,
@@ -14,7 +26,6 @@ from derive.checks.reasons.vocabulary import (
     in_world,
     inserts_numbers,
     is_tagged,
-    names_a_formula,
     right,
     that,
 )
@@ -55,15 +66,27 @@ SIZES = {
     "learned array": SIZE & is_tagged(("weight",), ("whole",)),
 }
 
+
 FORWARD = {
-    "equation of a layer": claims(Equal, Definition) & run & names_a_formula & ~is_tagged(("loss",)),
     "loss of a batch": claims(Equal, Definition) & run & is_tagged(("loss",)) & right(is_symbolic),
-    "name of a part": claims(Equal, Definition)
+    "name of a part": claims(Definition)
     & in_world(Formulas)
     & Predicate("the world gives it this meaning", lambda c: c.definitions.get(c.left) == c.right),
-    "insert numbers into a layer": claims(Equal, Definition) & run & inserts_numbers,
+    "insert numbers into a layer": claims(Equal, Definition)
+    & run
+    & inserts_numbers
+    & Predicate(
+        "into a quantity of the forward pass, at the network's own numbers",
+        lambda c: (
+            c.tag(c.left)[:1] not in (("weight",), ("whole",), ("after",), ("input",))
+            and not isinstance(c.left, MatrixElement | Gradient)
+        ),
+    ),
     "compute a layer": claims(Equal) & run & computes,
-    "gradient with numbers": claims(IsGradient) & run & right(is_value),
+    "gradient with numbers": claims(IsGradient)
+    & run
+    & right(is_value)
+    & Predicate("in a weight", lambda c: c.tag(c.left)[:1] in (("weight",), ("whole",))),
 }
 
 
@@ -90,7 +113,24 @@ def names_row_and_side(c: Cited) -> bool:
         return False
     if isinstance(c.claim, Holds):
         return bool(c.before) and c.before[-1].reason == c.step.reason
-    return row_of(c) == str(c.about[0]) and all(str(s) == "b" or str(s).startswith("w_") for s in symbols(c.left))
+    return (
+        not (is_name(c.left) and c.left in c.definitions and not c.before)
+        and _follows_choice(c)
+        and row_of(c) == str(c.about[0])
+        and all(str(s) == "b" or str(s).startswith("w_") for s in symbols(c.left))
+    )
+
+
+def _follows_choice(c: Cited) -> bool:
+    """Every weight was chosen before, in this world."""
+    chosen = {
+        s.claim.sides[0] if isinstance(s.claim, Equal) else s.claim.symbol
+        for s in c.before
+        if isinstance(s.claim, Equal | Definition)
+        and s.claim.world == c.world
+        and s.reason.rule.name == "weights of the unit"
+    }
+    return set(c.definitions) <= chosen
 
 
 def multiples(c: Cited) -> bool:
@@ -128,7 +168,12 @@ LOGIC = {
     & right(is_value)
     & Predicate(
         "a letter is given a number",
-        lambda c: c.left in c.definitions and same(c.definitions[c.left], c.right) and not is_array(c.left),
+        lambda c: (
+            c.left in c.definitions
+            and same(c.definitions[c.left], c.right)
+            and not is_array(c.left)
+            and not _follows_choice(c)
+        ),
     ),
 }
 

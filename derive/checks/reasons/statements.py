@@ -48,7 +48,7 @@ def both_reach_one_form(c: Cited) -> bool:
                 if isinstance(step.claim, Equal) and sides & group and not sides <= group:
                     group |= sides
                     grown = True
-    return bool(forms[0] & forms[1]) or len(c.sides) == 2
+    return bool(forms[0] & forms[1])
 
 
 def factors(expr: Any) -> list[Any]:
@@ -104,7 +104,12 @@ SHOW = {
     & about_nothing
     & right(is_value)
     & Predicate("the world gives it this value", is_given_number),
-    "value of a side": claims(Equal) & here & about_nothing & right(is_value) & left(is_symbolic),
+    "value of a side": claims(Equal)
+    & here
+    & about_nothing
+    & right(is_value)
+    & left(is_symbolic)
+    & Predicate("it is not given", lambda c: not is_given_number(c)),
 }
 
 EVALUATE = {

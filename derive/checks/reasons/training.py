@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from sympy import Add
@@ -32,35 +33,26 @@ from derive.derivation import Equal, Holds, IsGradient
 from derive.worlds import StackRun
 
 
+def usual_values(c: Cited, symbol: Any) -> Any:
+    """The numbers that most steps give an array."""
+    given = [dict(getattr(step.claim.world, "values", ())) for step in c.others]
+    found = Counter(values[symbol] for values in given if symbol in values)
+    return found.most_common(1)[0][0] if found else None
+
+
 def moved_by(sign: int) -> Predicate:
-    """One entry of the values differs from the network's own numbers by the step that is named."""
+    """The entry that is named differs from the network's own number by the step that is named."""
 
     def test(c: Cited) -> bool:
         if len(c.about) != 2 or not isinstance(c.about[0], MatrixElement):
             return False
-        (entry, step), now = c.about, c.values.get(c.about[0].parent)
-        others = [
-            dict(s.claim.world.values).get(entry.parent) for s in c.before[-1:] if hasattr(s.claim.world, "values")
-        ]
-        if now is None:
+        entry, step = c.about
+        now, usual = c.values.get(entry.parent), usual_values(c, entry.parent)
+        if now is None or usual is None:
             return False
-        if sign > 0:
-            return (
-                number(now[entry.i, entry.j]) is not None
-                and c.tag(c.left)[:1] == ("loss",)
-                and not _just_raised(c, entry)
-            )
-        return (
-            bool(others)
-            and others[0] is not None
-            and same(number(others[0][entry.i, entry.j]) - number(now[entry.i, entry.j]), 2 * plain(step))
-        )
+        return same(number(now[entry.i, entry.j]) - number(usual[entry.i, entry.j]), sign * plain(step))
 
     return Predicate("the weight is " + ("raised" if sign > 0 else "lowered"), test)
-
-
-def _just_raised(c: Cited, entry: Any) -> bool:
-    return bool(c.before) and c.before[-1].reason.rule.name == "loss above" and c.before[-1].reason.about[0] == entry
 
 
 @that("the learning rate is that of the optimiser")
@@ -136,6 +128,10 @@ def is_array_sum(expr: Any) -> bool:
 TRAINING = {
     "gradient before a step": claims(IsGradient, Equal)
     & run
+    & Predicate(
+        "a step, or a difference of losses, goes with it",
+        lambda c: getattr(c.world, "steps", 0) > 0 or any(s.reason.rule.name == "loss above" for s in c.before),
+    )
     & right(is_value)
     & Predicate(
         "it is a derivative in a weight",

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sympy.matrices.expressions.matexpr import MatrixElement
+
 from derive.algebra.nodes import Gradient
 from derive.checks.reasons import cited
 from derive.checks.reasons.cited import Cited, Test, parts, same
@@ -107,7 +109,13 @@ def tagged_number(place: int, about: int = 0, plus: int = 1) -> Predicate:
 def inserts_numbers(c: Cited) -> bool:
     """The letters of the left side (of what defines it, where it is a name) are gone from the last side, whose numbers are still
     to be worked out."""
-    return cited.is_symbolic(c.left) and cited.is_numeric(c.right)
+    if (
+        isinstance(c.left, MatrixElement)
+        or len(c.sides) != 2
+        or not (cited.is_symbolic(c.left) and cited.is_numeric(c.right))
+    ):
+        return False
+    return not cited.is_value(c.right) or right_shown_before(c) or not cited.is_name(c.left)
 
 
 @that("numbers are worked out")
@@ -119,6 +127,11 @@ def computes(c: Cited) -> bool:
 @that("a name stands for a formula")
 def names_a_formula(c: Cited) -> bool:
     return len(c.sides) > 1 and cited.is_name(c.left) and not cited.is_name(c.right)
+
+
+@that("a name stands for a formula or for another name")
+def names_a_formula_or_name(c: Cited) -> bool:
+    return len(c.sides) > 1 and cited.is_name(c.left) and not cited.is_value(c.right)
 
 
 @that("the right side follows from the left by definitions of the world")
