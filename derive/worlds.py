@@ -19,8 +19,9 @@ class Formulas(World):
 
     Domains by name: 'real', 'small', 'positive', 'unit' (0 to 1), 'integer', 'binary', 'probabilities', 'one_hot'; a symbol
     without one takes what SymPy's assumptions say. Symbolic sizes are random small integers; those in `small` are less
-    than all others (as many data as parameters at least). Points at which one of the `conditions` does not hold are not
-    drawn: relations such as x > 0, or arrays that must have full column rank.
+    than all others (as many data as parameters at least). A domain can also be a range of numbers: 'range(-1, 1)' without
+    its ends, 'at_least(1)' with it. Points at which one of the `conditions` does not hold are not drawn: relations such
+    as x > 0, or arrays that must have full column rank.
     """
 
     definitions: tuple[tuple[Any, Any], ...] = ()

@@ -36,8 +36,8 @@ from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra.nodes import is_array, plain
 from derive.checks.balls import NoBall, Point, truth
-from derive.checks.bindings import Bindings
-from derive.checks.evaluate import evaluate
+from derive.checks.bindings import Bindings, Drawn
+from derive.checks.evaluate import evaluate, values_at
 from derive.checks.evaluate import truth as truth_in_torch
 from derive.checks.points import domain_of, free_symbols
 from derive.checks.positivity import exponentiated, proved_sign, sign_of
@@ -99,7 +99,7 @@ def _at_points(claim: Holds, seed: int) -> Verdict:
         count, method = count + 1, bindings.method
         if not truth_in_torch(claim.relation, bindings) and _is_refuted(claim, bindings):
             left, right = (evaluate(side, bindings) for side in claim.relation.args)
-            return Verdict(False, method, count, float("inf"), difference("", left, right, seed))
+            return Verdict(False, method, count, float("inf"), difference(left, right, seed))
     if count == 1 and isinstance(claim.world, Formulas):
         try:
             is_proved = _in_balls(claim, bindings) is True
@@ -256,9 +256,9 @@ def _worst(relation: Any, symbols: list[Any], domains: dict[Any, str], seed: int
     upper, lower = relation.args if isinstance(relation, Ge | Gt) else relation.args[::-1]
 
     def violation(where: torch.Tensor) -> torch.Tensor:
-        bindings = Bindings({symbol: where[:, k] for k, symbol in enumerate(symbols)}, "")
-        gap = evaluate(plain(lower), bindings) - evaluate(plain(upper), bindings)
-        return gap.expand(where.shape[0])
+        bindings = Drawn({symbol: where[:, k].reshape(-1, 1, 1) for k, symbol in enumerate(symbols)}, "")
+        gap = values_at(plain(lower), bindings) - values_at(plain(upper), bindings)
+        return gap.flatten().expand(where.shape[0])
 
     first = starts(relation, symbols, domains, seed)
     values = torch.nan_to_num(violation(first).detach(), nan=-float("inf"))

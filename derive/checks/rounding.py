@@ -1,0 +1,88 @@
+"""How much rounding matters: the same computation again, in an arithmetic that rounds more coarsely.
+
+Under `Coarse` every operation of torch, in the graph forwards and backwards, gets its inputs with a random relative error
+of at most a given size (Monte Carlo arithmetic; Parker 1997). What comes out differs by about as much more than float64's
+own error as that size is above float64's unit, so that the error of float64 is measured at the scale of its own terms: through
+cancellation, an ill-conditioned inverse, or the way back of autograd. A result that does not come nearer as the size
+shrinks lies on a jump, which this arithmetic cannot decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+UNIT = 2.0**-53
+SIZES = (2.0**-40, 2.0**-46)  # relative errors of the coarse runs
+RUNS = 4  # of each size: the chance that all of them are small by accident is small
+SAFETY = 64.0
+STEADY = 8.0  # between the two sizes an error of rounding shrinks 64-fold; one that shrinks less than this is a jump
+DISCRETE = {
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "round",
+    "floor",
+    "sign",
+    "sgn",
+    "isnan",
+    "isinf",
+    "isneginf",
+    "isfinite",
+    "_local_scalar_dense",
+}
+Tensor = torch.Tensor
+
+
+class Coarse(TorchDispatchMode):
+    """Each operation's inputs are off by random factors between 1 - size and 1 + size."""
+
+    def __init__(self, size: float, seed: int):
+        super().__init__()
+        self.size, self.random = size, torch.Generator().manual_seed(seed)
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here, and loading the compiler takes seconds."""
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        schema = func._schema
+        name = schema.name.rpartition("::")[2]
+        if name in DISCRETE or any(a.alias_info for a in (*schema.arguments, *schema.returns)):
+            return func(*args, **kwargs)
+        return func(*[self._off(arg) for arg in args], **kwargs)
+
+    def _off(self, arg: Any) -> Any:
+        if isinstance(arg, list | tuple):
+            return type(arg)(self._off(part) for part in arg)
+        if not isinstance(arg, torch.Tensor) or arg.dtype != torch.float64 or arg.is_meta:
+            return arg
+        share = torch.rand(arg.shape, generator=self.random, dtype=torch.float64)
+        return arg * (1 + self.size * (2 * share - 1))
+
+
+def rounding_error(run: Callable[[int], Tensor], value: Tensor) -> Tensor:
+    """A bound of the error of rounding in each entry of `value` (a number of points), which `run` computes anew, so many times
+    over one after another; infinite where float64 does not decide (on a jump, or where the coarse runs leave the domain)."""
+    coarse, fine = (_spread(run, value, size) for size in SIZES)
+    bound = SAFETY * torch.maximum(coarse * (UNIT / SIZES[0]), fine * (UNIT / SIZES[1]))
+    jumps = (fine > coarse / STEADY) & (fine > 1e-9 * value.abs())
+    return torch.where(jumps | ~torch.isfinite(bound), float("inf"), bound)
+
+
+def _spread(run: Callable[[int], Tensor], value: Tensor, size: float) -> Tensor:
+    with Coarse(size, SIZES.index(size)):
+        again = run(RUNS).detach()
+    if again.shape[1:] != value.shape[1:]:
+        return torch.full_like(value, torch.inf)
+    again = again.reshape(RUNS, *value.shape) if len(again) == RUNS * len(value) else again.unsqueeze(0)
+    gaps = torch.nan_to_num((again - value).abs(), nan=float("inf"))
+    return torch.where(torch.isinf(value) & (again == value), 0.0, gaps).amax(0)
