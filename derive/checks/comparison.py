@@ -74,7 +74,7 @@ def compare(
             tally.worst = max(tally.worst, found.worst)
             defined = defined & found.defined
             usable = usable & found.decided
-            tally.undecided = tally.undecided or found.why(first, side)
+            tally.undecided = tally.undecided or found.why(functions)
         for point in (batch.on_switch & batch.usable).nonzero()[:KINKS, 0].tolist():
             for side in sides if check_on_switch is not None else ():
                 if detail := check_on_switch(batch, side, point):  # type: ignore[misc]
@@ -225,15 +225,16 @@ class _Comparison:
         value = self.value[point if self.fits else 0]
         return difference(value, observed, seed, self.batch.place(point))
 
-    def why(self, first: Values, side: Any) -> str:
+    def why(self, functions: tuple[Any, ...]) -> str:
         """What is the matter at a point that is not decided."""
         if bool(self.decided.all()):
             return ""
         point = int((~self.decided).nonzero()[0, 0])
-        part = undefined_part(side, self.batch.bindings, point)
-        if part is None:
-            return f"it cannot be decided in float64 at {self.batch.place(point)}"
-        return f"{part} has no value at {self.batch.place(point)}"
+        for expr in (self.exact_first, self.side, *functions):
+            part = None if expr is None else undefined_part(expr, self.batch.bindings, point)
+            if part is not None:
+                return f"{part} has no value at {self.batch.place(point)}"
+        return f"it cannot be decided in float64 at {self.batch.place(point)}"
 
 
 WIDE = 1e-9  # relative: balls of both sides that meet, and are no wider, hold equal values as far as anybody can tell

@@ -19,7 +19,7 @@ def observe_loss(world: LossRun, generator: torch.Generator) -> Bindings:
     """Each tag's value; the terms are torch's own, with reduction 'none'."""
     targets, outputs = _random(world, generator) if world.targets is None else _given(world)
     terms = loss_by_torch(world.loss, outputs, targets, "none", world.outputs_are)
-    bindings = Bindings({}, f"torch.nn.functional's {world.loss.name.replace('_', ' ')}")
+    bindings = Bindings({}, twin_name(world.loss, world.outputs_are))
     for symbol, tag in world.observed:
         kind, *index = tag
         place = tuple(index[0]) if index and isinstance(index[0], tuple) else tuple(index)
@@ -35,6 +35,14 @@ def observe_loss(world: LossRun, generator: torch.Generator) -> Bindings:
             value = {"element": terms, "target": targets, "output": outputs}[kind][place]
         bindings.values[symbol] = value.to(torch.float64)
     return bindings
+
+
+WITH_LOGITS = {"binary_cross_entropy": "torch.nn.functional.binary_cross_entropy_with_logits"}
+
+
+def twin_name(loss: Any, outputs_are: str) -> str:
+    """The function of torch that computes the loss, by its whole name."""
+    return WITH_LOGITS.get(loss.name, loss.twin) if outputs_are == "logits" else loss.twin
 
 
 def _given(world: LossRun) -> tuple[torch.Tensor, torch.Tensor]:
