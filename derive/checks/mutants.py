@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Any
 
-from sympy import Add, Basic, Float, Indexed, Integer, MatrixBase, Mul, Number, Pow, Rational, Sum
+from sympy import Add, Basic, Float, Indexed, Integer, MatrixBase, Mul, Number, Pow, Rational, Sum, oo
 from sympy.core.relational import Ge, Gt, Le, Lt, Relational
 from sympy.matrices.expressions import Identity, MatAdd, MatMul, OneMatrix, Transpose, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixExpr
@@ -87,6 +87,9 @@ def _of_relation(claim: Holds) -> Iterator[Mutant]:
 
 @mutants.register(IsLimit)
 def _of_limit(claim: IsLimit) -> Iterator[Mutant]:
+    if claim.value in (oo, -oo):
+        yield Mutant("sign", replace(claim, value=-claim.value), Integer(1), Integer(-1))
+        return
     yield Mutant("coefficient", replace(claim, value=claim.value + 1), claim.value, claim.value + 1)
     for mutation, mutant in neighbours(claim.value):
         yield Mutant(mutation, replace(claim, value=mutant), claim.value, mutant)
@@ -119,7 +122,7 @@ def _of_definite(claim: IsPositiveDefinite) -> Iterator[Mutant]:
 @mutants.register(NoMinimum)
 def _of_bound(claim: NoMinimum) -> Iterator[Mutant]:
     wrong = -claim.bound if claim.bound.is_infinite else claim.bound - 1
-    yield Mutant("bound", replace(claim, bound=wrong), claim.bound, wrong)
+    yield Mutant("bound", replace(claim, bound=wrong), Integer(1), Integer(-1))
     yield Mutant("sense", replace(claim, is_maximum=not claim.is_maximum), Integer(1), Integer(-1))
 
 

@@ -311,7 +311,7 @@ def solution_section(problem: Stationary, one: Solved, kind: str) -> Section:
     gradient = problem.gradients[one.symbol]
     zero = ZeroMatrix(*one.symbol.shape) if is_array(one.symbol) else Integer(0)
     work.equal(gradient, zero, why=ZERO, about=(one.symbol, kind))
-    if one.how in ("invert", "between"):
+    if one.how in ("invert", "between") and not isinstance(one.right, ZeroMatrix):
         work.equal(one.left, one.right, why=BETWEEN if one.how == "between" else COLLECT, about=(one.symbol,))
     if (one.left, one.right) != (one.symbol, one.value) or one.how not in ("invert", "between"):
         why = INVERT if one.how == "between" else HOW[one.how]

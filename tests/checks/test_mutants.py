@@ -90,6 +90,7 @@ def test_every_kind_of_claim_is_mutated_and_judged() -> None:
         HasMean,
         IsLimit,
         IsMinimum,
+        IsPositiveDefinite,
         IsSaddle,
         IsStationary,
         NoMinimum,
