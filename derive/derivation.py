@@ -275,6 +275,11 @@ class Solution:
         yield from self.key
 
 
+def is_defined_as(world: World, symbol: Any, meaning: Any) -> bool:
+    """Whether the world gives the symbol this very meaning."""
+    return any(one == symbol and other == meaning for one, other in getattr(world, "definitions", ()))
+
+
 @dataclass
 class Work:
     """Collects the steps of one section in one world, so that topics write reasons and expressions only."""
@@ -285,6 +290,10 @@ class Work:
     steps: list[Step] = field(default_factory=list)
 
     def equal(self, *sides: Any, why: Rule, about: Iterable[Any] = (), result: bool = False) -> Work:
+        """All sides are equal. A name beside the very expression that the world defines it by is a definition: nothing is at
+        stake in it."""
+        if len(sides) == 2 and is_defined_as(self.world, *sides):
+            return self.claim(Definition(self.world, *sides), why, about, result)
         return self.claim(Equal(self.world, sides), why, about, result)
 
     def define(self, symbol: Any, meaning: Any, why: Rule, about: Iterable[Any] = ()) -> Work:

@@ -199,7 +199,7 @@ def curve_steps(problem: Any, target: Any, unknown: Any, direction: Any, work: A
     t, h = Symbol(letter(problem, "t s tau"), real=True), Symbol(letter(problem, "h phi g"), real=True)
     moved = target.xreplace({unknown: add(unknown, matmul(t, direction))})
     world = replace(work.world, definitions=((t, Integer(0)), (h, moved)))
-    work.claim(Equal(world, (h, moved)), CURVE, (direction,))
+    work.claim(Definition(world, h, moved), CURVE, (direction,))
     return Equal(world, (Partial(h, t, t),))
 
 
@@ -392,7 +392,7 @@ def by_inverse(problem: Any, unknown: Any, profile: Any, work: Work) -> Work | N
     work.claim(Definition(world, unknown, definitions[0][1]), ROOT, (unknown,))
     work.claim(Definition(world, precision, definitions[1][1]), INVERSE_NAMED, (unknown,))
     work.claim(Equal(world, (profile, changed)), IN_INVERSE, (precision,))
-    work.claim(Equal(world, (h, moved)), CURVE, (direction,))
+    work.claim(Definition(world, h, moved), CURVE, (direction,))
     work.claim(Equal(world, (Partial(h, t, t), squares)), ALONG, (direction,))
     relation: Any = (Ge if sign > 0 else Le)(squares, 0, evaluate=False)
     work.claim(Holds(world, relation), NOT_NEGATIVE if sign > 0 else NOT_POSITIVE)

@@ -171,7 +171,7 @@ SUMS = {
     & Predicate("it is what is left of that derivative", set_to_zero)
     & Predicate("the unknown is on the left only", lambda c: c.about[0] not in symbols(c.right))
     & left(lambda e: not has(Partial, Gradient)(e) and not is_name(e), "is no derivative and no name"),
-    "solve for": claims(Equal)
+    "solve for": claims(Equal, Definition)
     & here
     & about_left()
     & solved_for_left
@@ -183,16 +183,16 @@ SUMS = {
     & right(has(Mean))
     & left(is_a(Quotient))
     & right(lambda e: not has(Sum)(e), "has no sum"),
-    "eliminate": claims(Equal)
+    "eliminate": claims(Equal, Definition)
     & here
     & about_left(1)
     & solved_for_left
     & Predicate(
         "the other was solved for before",
-        lambda c: any(isinstance(s.claim, Equal) and s.claim.sides[0] == c.about[0] for s in c.before),
+        lambda c: any(sides_of(s.claim)[:1] == (c.about[0],) for s in c.before),
     )
     & Predicate("it does not occur", lambda c: c.about[0] not in symbols(c.right)),
-    "solve the linear system": claims(Equal) & here & about_left() & solved_for_left,
+    "solve the linear system": claims(Equal, Definition) & here & about_left() & solved_for_left,
     "multiply out the centred sum": claims(Equal)
     & here
     & about_nothing
@@ -425,27 +425,32 @@ STATIONARY = {
     & Predicate("the derivative in what is named was shown", derivative_shown)
     & Predicate("the point is named", names_point),
     "collect the unknown": claims(Equal) & here & Predicate("the unknown is on the left only", collected),
-    "multiply by the inverse": claims(Equal) & here & solved_for_left & Predicate("there is an inverse", inverted),
-    "divide by the factor": claims(Equal) & here & about_nothing & solved_for_left,
-    "solve entry by entry": claims(Equal)
+    "multiply by the inverse": claims(Equal, Definition)
+    & here
+    & solved_for_left
+    & Predicate("there is an inverse", inverted),
+    "divide by the factor": claims(Equal, Definition) & here & about_nothing & solved_for_left,
+    "solve entry by entry": claims(Equal, Definition)
     & here
     & about_nothing
     & solved_for_left
     & left(is_array)
     & Predicate("in one step", lambda c: len(c.sides) == 2),
-    "multiply from both sides": claims(Equal) & here & about_left() & left(is_array) & solved_for_left,
-    "solve for a scalar": claims(Equal)
+    "multiply from both sides": claims(Equal, Definition) & here & about_left() & left(is_array) & solved_for_left,
+    "solve for a scalar": claims(Equal, Definition)
     & here
     & about_left()
     & solved_for_left
     & left(lambda e: not is_array(e), "is a number"),
-    "insert the multiplier": claims(Equal)
+    "insert the multiplier": claims(Equal, Definition)
     & here
     & about_nothing
     & Predicate(
         "the multiplier was solved for just before",
         lambda c: any(
-            isinstance(s.claim, Equal) and is_name(s.claim.sides[0]) and s.claim.sides[0] in symbols(c.sides[1])
+            isinstance(s.claim, Equal | Definition)
+            and is_name(sides_of(s.claim)[0])
+            and sides_of(s.claim)[0] in symbols(c.sides[1])
             for s in c.before[-3:]
         ),
     ),
