@@ -36,6 +36,8 @@ Paths = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="of the random points at which claims are checked")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="problems worked out at the same time; 0 chooses")]
+Limit = Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="what one problem may take")]
+Memory = Annotated[float, typer.Option(min=0.5, metavar="GB", help="what one problem may take")]
 File = Annotated[Path, typer.Argument(help="a problem file")]
 
 
@@ -89,13 +91,17 @@ def build(
     engine: Annotated[str, typer.Option(help="tinytex (comes with derive), pdflatex, latexmk or tectonic")] = "tinytex",
     templates: Annotated[Path | None, typer.Option(help="a folder with templates of your own")] = None,
     seed: Seed = 0,
+    limit: Limit = 60,
+    memory: Memory = 4,
     debug: Debug = False,
 ) -> None:
     """One PDF (and its .tex) a sheet, and out/manifest.json."""
-    from derive.session import build_sheets
+    from derive.session import Limits, build_sheets
 
     with _progress(Progress) as progress:
-        outcome = build_sheets(_paths(paths), out, progress, jobs, problems_only, engine, templates, seed)
+        outcome = build_sheets(
+            _paths(paths), out, progress, jobs, problems_only, engine, templates, seed, Limits(limit, memory)
+        )
     _conclude(outcome, started=progress.started)
 
 
@@ -129,12 +135,14 @@ def run(
 
 
 @app.command()
-def check(paths: Paths = None, jobs: Jobs = 0, seed: Seed = 0, debug: Debug = False) -> None:
+def check(
+    paths: Paths = None, jobs: Jobs = 0, seed: Seed = 0, limit: Limit = 60, memory: Memory = 4, debug: Debug = False
+) -> None:
     """Verify every claim, without making a document."""
-    from derive.session import check_sheets
+    from derive.session import Limits, check_sheets
 
     with _progress(Progress) as progress:
-        outcome = check_sheets(_paths(paths), progress, jobs, seed)
+        outcome = check_sheets(_paths(paths), progress, jobs, seed, Limits(limit, memory))
     _conclude(outcome, started=progress.started)
 
 
@@ -143,16 +151,18 @@ def show(
     file: File,
     format: Annotated[str, typer.Option("--format", "-f", help="text, json or latex")] = "text",
     seed: Seed = 0,
+    limit: Limit = 60,
+    memory: Memory = 4,
     debug: Debug = False,
 ) -> None:
     """A worked problem on the terminal."""
-    from derive.session import shown
+    from derive.session import Limits, shown
 
     if format not in ("text", "json", "latex"):
         _stop(f"unknown format '{format}' (json, latex, text)", WRONG_INPUT)
     if file.is_dir():
         _stop(f"{file}: a folder; 'show' takes one problem file", WRONG_INPUT)
-    words, passed = shown(file, format, seed)
+    words, passed = shown(file, format, seed, Limits(limit, memory))
     sys.stdout.write(words)
     sys.exit(HELD if passed else FAILED)
 

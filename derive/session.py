@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from derive.document.engine import TexError
 from derive.errors import DeriveError, Fault, InputError, escaped, fault_of_derive
-from derive.pipeline import Result, pictures, publish, read, render, told_at, work_out
+from derive.pipeline import Result, pictures, publish, read, render, told_at
 from derive.problem.model import Sheet
-from derive.workers import work_out_all
+from derive.workers import Limits, warm_up, work_out_all
 
 
 class Progress(Protocol):
@@ -78,12 +78,14 @@ def build_sheets(
     engine: str,
     templates: Path | None,
     seed: int,
+    limits: Limits | None = None,
 ) -> Outcome:
     """Every sheet to a PDF in `out`; the manifest last."""
     from derive.document.engine import command, write_text
     from derive.manifest import FORMAT, sheet_data
 
     command(engine)  # an engine that is not there is told at once
+    warm_up()
     sheets, outcome = read(paths), Outcome()
     out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told at once
     manifest: list[dict[str, Any]] = []
@@ -107,7 +109,7 @@ def build_sheets(
             progress.say(f"wrote {made.pdf}")
         manifest.append(sheet_data(sheet, results, faults, files))
 
-    _each_sheet(sheets, outcome, progress, jobs, seed, finish)
+    _each_sheet(sheets, outcome, progress, jobs, seed, limits, finish)
     data = {"format": FORMAT, "seed": seed, "sheets": manifest}
     write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", out / "manifest.json")
     return outcome
@@ -216,20 +218,21 @@ def _unprintable(sheet: Sheet, result: Result) -> str:
     return ""
 
 
-def check_sheets(paths: list[Path], progress: Progress, jobs: int, seed: int) -> Outcome:
+def check_sheets(paths: list[Path], progress: Progress, jobs: int, seed: int, limits: Limits | None = None) -> Outcome:
     """Every claim judged, nothing written."""
+    warm_up()
     sheets, outcome = read(paths), Outcome()
-    _each_sheet(sheets, outcome, progress, jobs, seed, lambda *_: None)
+    _each_sheet(sheets, outcome, progress, jobs, seed, limits, lambda *_: None)
     return outcome
 
 
 def _each_sheet(
-    sheets: list[Sheet], outcome: Outcome, progress: Progress, jobs: int, seed: int,
+    sheets: list[Sheet], outcome: Outcome, progress: Progress, jobs: int, seed: int, limits: Limits | None,
     finish: Callable[[Sheet, list[Result], list[Fault]], None],
 ) -> None:  # fmt: skip
     problems = [problem for sheet in sheets for problem in sheet.problems]
     progress.begin(len(problems), "working out")
-    with closing(work_out_all(problems, jobs, seed)) as worked:
+    with closing(work_out_all(problems, jobs, seed, limits)) as worked:
         _gather(sheets, worked, outcome, progress, finish)
 
 
@@ -293,7 +296,7 @@ def _claim(claim: Any) -> str:
         return f"a claim that cannot be printed ({type(error).__name__})"
 
 
-def shown(file: Path, form: str, seed: int) -> tuple[str, bool]:
+def shown(file: Path, form: str, seed: int, limits: Limits | None = None) -> tuple[str, bool]:
     """A worked problem in a format, and whether every claim of it held."""
     from derive.document.outline import compose
     from derive.document.text import problem_text
@@ -301,8 +304,10 @@ def shown(file: Path, form: str, seed: int) -> tuple[str, bool]:
     from derive.pipeline import vocabulary
     from derive.problem.read import read_problem
 
+    warm_up()
     problem = read_problem(file, vocabulary())
-    result = fitting(problem, work_out(problem, seed))
+    (worked,) = work_out_all([problem], 1, seed, limits)
+    result = fitting(problem, worked)
     if isinstance(result, tuple):
         raise InputError(result)
     if problem.task:

@@ -26,4 +26,8 @@ def judge(claim: Claim, seed: int = 0) -> Verdict:
             warnings.simplefilter("ignore", UserWarning)  # torch's advice on speed; what is wrong is refuted
             return check(claim, seed)
     except (RuntimeError, ValueError) as error:
+        if isinstance(error, RecursionError | NotImplementedError):  # says nothing of the claim
+            raise
+        if "allocate" in str(error):
+            raise MemoryError(str(error)) from error
         return Verdict(False, "evaluated in torch", 0, float("inf"), f"torch could not evaluate it: {error}"[:200])
