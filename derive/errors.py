@@ -47,7 +47,7 @@ def escaped(text: str) -> str:
     """The text with what would steer a terminal (ESC, BEL, marks of direction, halves of characters) as escapes."""
     return "".join(
         sign.encode("unicode_escape").decode()
-        if unicodedata.category(sign) in ("Cc", "Cf", "Cs") and sign != "\n"
+        if unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Cn") and sign != "\n"
         else sign
         for sign in text
     )

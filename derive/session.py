@@ -92,7 +92,8 @@ def build_sheets(
 
     def print_sheet(sheet: Sheet, results: list[Result]) -> Any:
         results = [
-            replace(r, task=task_report(r.problem, out)) if r.problem.task and not problems_only else r for r in results
+            replace(r, task=task_report(r.problem, out, progress)) if r.problem.task and not problems_only else r
+            for r in results
         ]
         name = f"{sheet.id}-problems" if problems_only else sheet.id
         return publish(render(sheet, results, problems_only, templates), name, out, engine, pictures(results))
@@ -115,12 +116,12 @@ def build_sheets(
     return outcome
 
 
-def task_report(problem: Any, out: Path) -> Any:
+def task_report(problem: Any, out: Path, progress: Progress | None = None) -> Any:
     """What is known of a task's runs: its program, and the results of earlier runs of exactly these programs."""
     from derive.tasks.report import report_of
     from derive.tasks.runner import known_results
 
-    return report_of(known_results(problem, out), problem.task.report)
+    return report_of(known_results(problem, out, progress.complain if progress else None), problem.task.report)
 
 
 @dataclass(frozen=True)

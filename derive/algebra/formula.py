@@ -27,6 +27,7 @@ LARGEST_EXPONENT = 64
 LARGEST_POWER = 4_096  # of powers of powers, all exponents together
 MOST_DIGITS = 40
 LARGEST_NUMBER = 1e300
+LARGEST_ARRAY = 100_000  # entries, where the sizes are numbers
 
 
 def parse_formula(text: str, symbols: Mapping[str, Any]) -> Any:
@@ -171,7 +172,11 @@ class _Reader:
     def bounded(self, node: Any, value: Value) -> Value:
         """A plain number must be a real one of a size that can be computed with."""
         expr = value.expr
-        if is_array(expr) or not expr.is_number:
+        if is_array(expr):
+            if message := too_many(expr.shape):
+                raise self.fault(node, message)
+            return value
+        if not expr.is_number:
             return value
         if not math.isfinite(magnitude(expr)):
             raise self.fault(node, "this is not a real number of a size that can be computed with")
@@ -341,6 +346,14 @@ class _Reader:
             return Piecewise((yes, relation(left, right)), (no, True))
 
         return words.entrywise(choose, *[self.read(part) for part in parts])
+
+
+def too_many(shape: tuple[Any, Any]) -> str:
+    """What to say of an array whose entries would be too many to write down; sizes with names are free."""
+    rows, columns = shape
+    if not (rows.is_Integer and columns.is_Integer) or rows * columns <= LARGEST_ARRAY:
+        return ""
+    return f"{rows} x {columns} are {int(rows * columns):,} entries; up to {LARGEST_ARRAY:,} are computed with, and sizes with names"
 
 
 def _is_colon(part: Any) -> bool:

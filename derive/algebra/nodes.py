@@ -29,6 +29,9 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 
 from derive.errors import NotDerivable, ShapeError
 
+# SymPy takes the 1/2 of a matrix product out as if it were a product of numbers, and then makes such a one of it
+MatMul.as_content_primitive = Expr.as_content_primitive
+
 Array: TypeAlias = Any  # a MatrixExpr or an explicit matrix
 
 

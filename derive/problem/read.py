@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from sympy import Integer, Symbol
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra.arrays import Column, Distribution, RowSoftmax
-from derive.algebra.formula import FUNCTIONS, of_python, parse_equation, parse_value
+from derive.algebra.formula import FUNCTIONS, of_python, parse_equation, parse_value, too_many
 from derive.algebra.names import look_alikes
 from derive.algebra.nodes import Rounded, Softmax
 from derive.errors import Fault, FormulaError, InputError, UnknownName, did_you_mean, fault_of_derive, one_of
@@ -24,13 +26,14 @@ from derive.problem.model import Disputed, Draw, Expectation, Given, GradientPro
 from derive.problem.task_reader import TaskReader
 from derive.problem.types import TAG, IsEquation, IsFormula, IsLayers, IsSymbols, to_exact, to_nested
 from derive.problem.words import formula_fields, plain_message, resolve
-from derive.problem.yaml_places import Located, load
+from derive.problem.yaml_places import LARGEST_FILE, Located, load
 
 SHEET = "sheet.yaml"
 WIDEST = 110  # characters of a formula shown below a fault
 ENDINGS = (".yaml", ".yml")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 DECLARATION = re.compile(r"([a-z_]+)\s*(?:\(\s*([A-Za-z0-9_ ,]*)\s*\))?$")
+VALUES_FROM = re.compile(r"""values_from["']?\s*:\s*["']?([^\s"',}]+)""")
 WORD = re.compile(r"[A-Za-z]\w*")
 ENTRY = re.compile(r"[A-Za-z][A-Za-z0-9_]*\[[\d, ]+\]$")
 SIZE = re.compile(r"[A-Za-z][A-Za-z0-9_]*$|[1-9]\d{0,5}$")
@@ -189,7 +192,7 @@ class _Reader:
             layer=named("layer", vocabulary.layers, given.layer, "given", "layer"),
             gradient=gradient,
             domains=domains,
-            values={**self.values_from(given.values_from), **given.values},
+            values=self.values(given),
             penalty=given.penalty,
             plus=tuple(
                 (loss, factor)
@@ -208,14 +211,39 @@ class _Reader:
         """The numbers in a file beside the problem."""
         if not name:
             return {}
+        place = ("given", "values_from")
         try:
-            data = load(self.path.parent / name).data
-            if not isinstance(data, dict):
-                raise ValueError("it holds no mapping of names to numbers")
-            return {str(key): to_nested(value) for key, value in data.items()}
+            located = load(below(self.path.parent, name))
         except (InputError, ValueError) as fault:
-            self.report(("given", "values_from"), f"the values cannot be read: {fault}")
+            told = fault.faults[0] if isinstance(fault, InputError) else None
+            words = f"line {told.line}: {told.message}" if told and told.line else told.message if told else str(fault)
+            self.report(place, f"the values cannot be read: {words}")
             return {}
+        if not isinstance(located.data, dict):
+            self.report(place, "the values cannot be read: the file holds no mapping of names to numbers")
+            return {}
+        found = {}
+        for key, value in located.data.items():
+            try:
+                found[key] = to_nested(value)
+            except ValueError:  # whose words quote what was read
+                line, _ = located.place((key,))
+                self.report(place, f"the values cannot be read: line {line}: numbers are needed, or lists of numbers")
+                break
+        return found
+
+    def values(self, given: Any) -> dict[str, Any]:
+        """Numbers by the names of what they are the values of."""
+        named = {**self.values_from(given.values_from), **given.values}
+        for name in named:
+            if not NAME.match(name):
+                path = ("given", "values", name)
+                self.report(
+                    path if name in given.values else ("given", "values_from"),
+                    "this names no quantity; values are numbers for names such as x, y and W1",
+                    True,
+                )
+        return named
 
     def network(self, file: Any, path: tuple[Any, ...]) -> Network:
         return Network(file.input, self.layers(file.layers, (*path, "layers")), file.convention or "", file.batch)
@@ -257,8 +285,11 @@ class _Reader:
             if python := next(filter(None, map(of_python, sizes)), ""):
                 self.report(path, python)
                 continue
-            self.faulty -= {name, *WORD.findall(declared)}
             symbol = kind.symbol(name, [_dimension(size) for size in sizes])
+            if message := too_many(getattr(symbol, "shape", (Integer(1), Integer(1)))):
+                self.report(path, message)
+                continue
+            self.faulty -= {name, *WORD.findall(declared)}
             self.symbols[name] = symbol
             if hasattr(symbol, "domain") or symbol.is_positive:
                 domains.append((symbol, getattr(symbol, "domain", "integer" if symbol.is_integer else "positive")))
@@ -411,6 +442,18 @@ class _Reader:
         return Disputed(Expectation(item.of, self.answer(item.value, (*path, "value")), path), item.by)
 
 
+def below(folder: Path, name: str) -> Path:
+    """The file of that name in the folder or below it, wherever links lead; raises ValueError for any other."""
+    try:
+        inside = folder.resolve()
+        path = (inside / name).resolve(strict=True)
+    except (OSError, RuntimeError, ValueError):
+        raise ValueError("there is no such file in the problem's folder or below it") from None
+    if not path.is_relative_to(inside):
+        raise ValueError("the file lies outside of the problem's folder")
+    return path
+
+
 def _dimension(size: str) -> Any:
     return Integer(size) if size.isdigit() else Symbol(size, integer=True, positive=True)
 
@@ -463,19 +506,31 @@ def find(paths: Iterable[Path | str], vocabulary: Vocabulary) -> list[Sheet]:
     `Sheet.faults`; raises InputError for a path that is not there or holds no problem."""
     sheets: list[Sheet] = []
     for path in map(Path, paths):
+        referred = _values_files(path) if path.is_dir() else set()
         if not path.exists():
             raise InputError([Fault(str(path), 0, 0, "there is no such file or folder")])
         if path.is_file():
             sheets.append(_single(path, vocabulary))
             continue
-        found = [read_sheet(folder, vocabulary) for folder in _folders(path)]
+        found = [read_sheet(folder, vocabulary, referred) for folder in _folders(path, referred)]
         if not found:
             raise InputError([Fault(str(path), 0, 0, "no problems here: no file ends with .yaml")])
         sheets += found
     return _with_unique_ids(sheets)
 
 
-def _folders(path: Path) -> list[Path]:
+def _values_files(path: Path) -> set[Path]:
+    """The files below a folder that problems take their values from; these are no problems."""
+    found = set()
+    for file in path.rglob("*"):
+        if file.suffix in ENDINGS and file.is_file() and file.stat().st_size <= LARGEST_FILE:
+            for name in VALUES_FROM.findall(file.read_text(encoding="utf-8", errors="replace")):
+                with suppress(ValueError):
+                    found.add(below(file.parent, name))
+    return found
+
+
+def _folders(path: Path, referred: set[Path]) -> list[Path]:
     folders = [
         path,
         *sorted(
@@ -484,11 +539,21 @@ def _folders(path: Path) -> list[Path]:
             if p.is_dir() and not any(part.startswith(".") for part in p.relative_to(path).parts)
         ),
     ]
-    return [folder for folder in folders if _problem_files(folder)]
+    return [folder for folder in folders if _problem_files(folder, referred)]
 
 
-def _problem_files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix in ENDINGS and p.is_file() and p.name != SHEET)
+def _problem_files(folder: Path, referred: Collection[Path] = ()) -> list[Path]:
+    """What may be problems in a folder, by name; not what other problems refer to."""
+    files = sorted(p for p in folder.iterdir() if p.suffix in ENDINGS and p.is_file() and p.name != SHEET)
+    return [p for p in files if not referred or p.resolve() not in referred]
+
+
+def _is_left_out(path: Path) -> bool:
+    """Whether a file that `order` does not name is no problem at all: it has none of a problem's keys."""
+    with suppress(InputError):
+        data = load(path).data
+        return isinstance(data, dict) and not set(data) & set(ProblemFile.model_fields)
+    return False
 
 
 def _single(path: Path, vocabulary: Vocabulary) -> Sheet:
@@ -499,7 +564,7 @@ def _single(path: Path, vocabulary: Vocabulary) -> Sheet:
     return Sheet(path.stem, problem.title, path, (problem,))
 
 
-def read_sheet(folder: Path, vocabulary: Vocabulary) -> Sheet:
+def read_sheet(folder: Path, vocabulary: Vocabulary, referred: Collection[Path] = ()) -> Sheet:
     """A folder's problems in the order of its sheet.yaml (then by name); what cannot be read is in its faults."""
     faults: list[Fault] = []
     header: Any = None
@@ -508,7 +573,7 @@ def read_sheet(folder: Path, vocabulary: Vocabulary) -> Sheet:
             header = _header(folder / SHEET)
         except InputError as error:
             faults += error.faults
-    files = {p.stem: p for p in _problem_files(folder)}
+    files = {p.stem: p for p in _problem_files(folder, referred)}
     order = [name.removesuffix(".yaml") for name in (header.order if header else [])]
     for name in [name for name in order if name not in files]:
         faults.append(
@@ -520,7 +585,8 @@ def read_sheet(folder: Path, vocabulary: Vocabulary) -> Sheet:
             )
         )
     problems = []
-    for name in [n for n in order if n in files] + [n for n in files if n not in order]:
+    others = [n for n in files if n not in order and not (order and _is_left_out(files[n]))]
+    for name in [n for n in order if n in files] + others:
         try:
             problems.append(read_problem(files[name], vocabulary))
         except InputError as error:
@@ -546,10 +612,13 @@ def _header(path: Path) -> SheetFile:
 
 
 def _with_unique_ids(sheets: list[Sheet]) -> list[Sheet]:
-    taken: dict[str, int] = {}
+    """Each sheet with a name of its own, also where letters differ by their case only, and where a folder has the name that
+    another sheet would get."""
+    own, taken = {sheet.id.lower() for sheet in sheets}, set[str]()
     unique = []
     for sheet in sheets:
-        taken[sheet.id] = taken.get(sheet.id, 0) + 1
-        count = taken[sheet.id]
-        unique.append(sheet if count == 1 else replace(sheet, id=f"{sheet.id}-{count}"))
+        names = (f"{sheet.id}-{k}" for k in count(2))
+        name = sheet.id if sheet.id.lower() not in taken else next(n for n in names if n.lower() not in own | taken)
+        taken.add(name.lower())
+        unique.append(replace(sheet, id=name))
     return unique

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -98,12 +99,17 @@ def load(path: Path) -> Located:
 def _text(path: Path) -> str:
     name = str(path)
     try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise InputError([Fault(name, 0, 0, f"a file of {size:,} bytes; at most {LARGEST_FILE:,} are read")])
-        raw = path.read_bytes()
-    except OSError as fault:
-        raise InputError([Fault(name, 0, 0, f"cannot be read: {fault.strerror or fault}")]) from None
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise InputError([Fault(name, 0, 0, "this is no file with text, but a folder, a device or a pipe")])
+        if about.st_size > LARGEST_FILE:
+            raise InputError(
+                [Fault(name, 0, 0, f"a file of {about.st_size:,} bytes; at most {LARGEST_FILE:,} are read")]
+            )
+        with path.open("rb") as file:
+            raw = file.read(LARGEST_FILE)
+    except (OSError, ValueError) as fault:
+        raise InputError([Fault(name, 0, 0, f"cannot be read: {getattr(fault, 'strerror', '') or fault}")]) from None
     if b"\0" in raw:
         raise InputError([Fault(name, 0, 0, "this is a binary file, not YAML text")])
     try:

@@ -27,11 +27,38 @@ def run_program(
     `started` is handed what ends the program early.
     """
     place = Path(checkpoint) if os.sep in checkpoint else Path(tempfile.gettempdir()) / checkpoint
+    before = _stamp(place)
+    found, error = _run(text, name, arguments, place, say, started)
+    if found is None and before and _stamp(place) == before:  # it went on from there, and not one epoch further
+        os.replace(place, f"{place}.aside")
+        if say:
+            say(
+                f"from what an earlier run had saved it cannot go on ({error}); this is set aside, and the run starts over"
+            )
+        found, error = _run(text, name, arguments, place, say, started)
+    if found is not None:
+        place.unlink(missing_ok=True)
+    return found, error
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_ino
+
+
+def _run(
+    text: str, name: str, arguments: list[str], place: Path, say: Callable[[str], None] | None,
+    started: Callable[[Callable[[], None]], None] | None,
+) -> tuple[dict[str, Any] | None, str]:  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="derive-run-") as folder:
         program, results = Path(folder) / name, Path(folder) / "results.json"
         program.write_text(text, encoding="utf-8")
         command = [
             sys.executable,
+            "-P",  # nothing beside the program takes the place of a module
             "-u",
             str(program),
             *arguments,
@@ -59,7 +86,6 @@ def run_program(
         if process.returncode != 0 or not results.exists():
             return None, last or f"ended with status {process.returncode}"
         found: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
-    place.unlink(missing_ok=True)
     return found, ""
 
 

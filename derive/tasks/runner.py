@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -14,13 +15,19 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from derive.document.engine import write_text
-from derive.errors import DeriveError, GivenError
+from derive.errors import DeriveError, GivenError, cut
 from derive.tasks.data import DATA_SETS
 from derive.tasks.fetch import locate
 from derive.tasks.finished import Finished, Planned
 from derive.tasks.program import notebook, source
 from derive.tasks.remote import run_on_worker, run_program
+from derive.tasks.results import checked
 
+MODULES = sys.stdlib_module_names | {  # what torch and the programs import
+    "torch", "torchvision", "numpy", "scipy", "sklearn", "PIL", "matplotlib", "sympy", "mpmath", "networkx", "jinja2", "filelock",
+    "fsspec", "typing_extensions", "setuptools", "packaging",
+}  # fmt: skip
+LARGEST_RESULTS = 50_000_000  # bytes
 QUICK_EPOCHS, QUICK_EXAMPLES = 1, 500
 ADDRESS = re.compile(r"(?:tcp://|tls://)?([^/\s]+):(\d+)$")
 EPOCH = re.compile(r"epoch (\d+)/(\d+)\s+(.*)")
@@ -46,9 +53,14 @@ class Quiet:
 def programs(problem: Any, run: int, data: str, quick: bool = False, folder: Path | None = None) -> Planned:
     """The program of one run of a problem's task on a data set; raises GivenError where something does not fit."""
     task = problem.task
-    file = f"{problem.id}{f'-{run + 1}' if len(task.runs) > 1 else ''}.py"
+    file = f"{program_name(problem.id)}{f'-{run + 1}' if len(task.runs) > 1 else ''}.py"
     text = source(task.runs[run], problem.title, file, data, task.report)
     return Planned(task.runs[run], text, file, data, folder, quick, task.report)
+
+
+def program_name(name: str) -> str:
+    """The name of a problem's program, which must not be that of a module that programs import."""
+    return f"{name}-program" if name in MODULES else name
 
 
 def plan(
@@ -79,26 +91,38 @@ def _nobody(line: str) -> None:
     pass
 
 
-def known_results(problem: Any, out: Path) -> list[Finished]:
+def known_results(problem: Any, out: Path, say: Callable[[str], None] | None = None) -> list[Finished]:
     """For each run of a task the results of exactly its program, on the set that it names or on a stand-in; a run that
     was not run has none."""
     finished = []
     for number, run in enumerate(problem.task.runs):
         name = run.data["name"]
         options = [programs(problem, number, known) for known in (name, *DATA_SETS[name].stand_ins)]
-        tried = [Finished(option, cached(option, out)) for option in options]
+        tried = [Finished(option, cached(option, out, say)) for option in options]
         finished.append(next((one for one in tried if one.results is not None), tried[0]))
     return finished
 
 
-def cached(planned: Planned, out: Path) -> dict[str, Any] | None:
-    """The results of exactly this program, if they are there."""
+def cached(planned: Planned, out: Path, say: Callable[[str], None] | None = None) -> dict[str, Any] | None:
+    """The results of exactly this program, if they are there; what is there and has another form is set aside with a word."""
     path = out / "runs" / f"{planned.key}.json"
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        if path.stat().st_size > LARGEST_RESULTS:
+            raise ValueError(f"more than {LARGEST_RESULTS:,} bytes")
+        return checked(json.loads(path.read_text(encoding="utf-8")), planned)
+    except OSError:
         return None
-    return found
+    except (ValueError, RecursionError) as error:
+        aside = path.with_suffix(".json.aside")
+        os.replace(path, aside)
+        (say or print)(
+            f"{path} does not hold the results of this program and is set aside ({aside.name}): {first_line(error)}"
+        )
+        return None
+
+
+def first_line(error: BaseException) -> str:
+    return cut(" ".join(str(error).split()), 200)
 
 
 def arguments(planned: Planned, device: str, threads: int = 0) -> list[str]:
@@ -119,7 +143,7 @@ def run_all(
     (out / "runs").mkdir(parents=True, exist_ok=True)
     finished: dict[int, Finished] = {}
     for k, one in enumerate(planned):
-        known = None if force or (notebooks and not book_path(one, out).exists()) else cached(one, out)
+        known = None if force or (notebooks and not book_path(one, out).exists()) else cached(one, out, listener.say)
         if known is not None:
             listener.say(f"{one.label}: results of an earlier run of the same program")
             finished[k] = Finished(one, known, was_cached=True)

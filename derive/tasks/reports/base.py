@@ -44,6 +44,7 @@ class Report:
     each_epoch: ClassVar[str] = ""
     at_end: ClassVar[str] = ""
     plot: ClassVar[str] = ""
+    form: ClassVar[Any] = Any  # the type of the value that `each_epoch` or `at_end` adds to the results
     imports: ClassVar[tuple[str, ...]] = ()
     helpers: ClassVar[tuple[str, ...]] = ()  # functions that other reports may need too
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from derive.document.charts import Chart
 from derive.document.pictures import Mosaic, Plane
 from derive.tasks.data import DataSet
@@ -15,6 +17,35 @@ AS_BYTES = '''def as_bytes(image):
     """Values stretched over 0 to 255."""
     low, high = image.min(), image.max()
     return ((image - low) / (high - low).clamp(min=1e-12) * 255).round().int().tolist()'''
+
+
+Image = list[list[list[int]]]  # channels, rows, columns
+
+
+class Wrong(TypedDict):
+    """An image that is taken for another class."""
+
+    image: Image
+    true: int
+    predicted: int
+
+
+class Regions(TypedDict):
+    """The class of each cell of a grid, row by row from below, and some of the data."""
+
+    cells: list[list[int]]
+    low: list[float]
+    high: list[float]
+    points: list[list[float]]
+    classes: list[int]
+
+
+class Curve(TypedDict):
+    """What a network with one input puts out, and some of the data."""
+
+    x: list[float]
+    output: list[float]
+    points: list[list[float]]
 
 
 def _of(one: Finished, done: list[Finished]) -> str:
@@ -37,6 +68,7 @@ class Misclassified(Report):
         {"image": as_bytes(inputs[k]), "true": int(targets[k]), "predicted": int(predictions[k])} for k in wrong
     ]'''
     at_end = "misclassified(test_inputs, test_targets, predictions)"
+    form = list[Wrong]
     plot = """import matplotlib.pyplot as plt
 
 wrong = results["misclassified"]
@@ -74,6 +106,7 @@ class Filters(Report):
     weights = layer.weight.detach() if isinstance(layer, nn.Conv2d) else layer.weight.detach().reshape(-1, *shape)
     return [as_bytes(unit) for unit in weights[:most]]'''
     at_end = "learned_filters(model, test_inputs.shape[1:])"
+    form = list[Image]
     plot = """import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(4, 8, figsize=(8, 4))
@@ -116,6 +149,7 @@ def decision_boundary(model, inputs, targets, steps=80, shown=200):
         "classes": targets[:shown].tolist(),
     }'''
     at_end = "decision_boundary(model, train_inputs, train_targets)"
+    form = Regions
     plot = """import matplotlib.pyplot as plt
 
 found = results["boundary"]
@@ -150,6 +184,7 @@ def fitted_curve(model, inputs, targets, steps=100, shown=200):
     points = torch.cat([inputs[:shown], targets[:shown]], 1)
     return {"x": x.flatten().tolist(), "output": model(x).flatten().tolist(), "points": points.tolist()}'''
     at_end = "fitted_curve(model, train_inputs, train_targets)"
+    form = Curve
     plot = """import matplotlib.pyplot as plt
 
 plt.scatter(*torch.tensor(results["fit"]["points"]).T, s=4, color="gray")

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from typing import NotRequired
+
+from typing_extensions import TypedDict
+
 from derive.tasks.data import DATA_SETS
 from derive.tasks.finished import Finished
 from derive.tasks.reports.base import Report, Table, Told
+
+
+class Sizes(TypedDict):
+    """Of the examples and of the sets."""
+
+    shape: list[int]
+    low: float
+    high: float
+    train: int
+    test: int
+    train_classes: NotRequired[list[int]]
+    test_classes: NotRequired[list[int]]
 
 
 class Versions(Report):
@@ -22,6 +38,7 @@ class Versions(Report):
             versions[package] = "not installed"
     return versions'''
     at_end = "installed_versions()"
+    form = dict[str, str]
     plot = 'print(results["versions"])'
 
     def tell(self, done: list[Finished]) -> Told:
@@ -47,6 +64,7 @@ class Data(Report):
         sizes["test_classes"] = torch.bincount(test_targets).tolist()
     return sizes'''
     at_end = "data_sizes(train_inputs, train_targets, test_inputs, test_targets)"
+    form = Sizes
     plot = 'print(results["data"])'
 
     def tell(self, done: list[Finished]) -> Told:

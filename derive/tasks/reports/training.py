@@ -134,6 +134,7 @@ class Confusion(Report):
     pairs = torch.bincount(classes * targets + predictions, minlength=classes * classes)
     return pairs.reshape(classes, classes).tolist()'''
     at_end = "confusion_matrix(test_targets, predictions, CLASSES)"
+    form = list[list[int]]
     plot = """import matplotlib.pyplot as plt
 
 plt.matshow(results["confusion"])

@@ -24,6 +24,7 @@ class GradientNorms(Report):
         if getattr(layer, "weight", None) is not None and layer.weight.grad is not None
     }'''
     each_epoch = "gradient_norms(model)"
+    form = dict[str, float]
     plot = """import matplotlib.pyplot as plt
 
 for layer in results["history"][-1]["gradient_norms"]:
@@ -73,6 +74,7 @@ def dead_units(model, inputs, batch_size=2000):
                 alive[k] = active | alive.get(k, torch.zeros_like(active))
     return {f"{k}: ReLU": [int((~units).sum()), units.numel()] for k, units in alive.items()}'''
     each_epoch = "dead_units(model, train_inputs)"
+    form = dict[str, list[int]]
     plot = """import matplotlib.pyplot as plt
 
 for layer in results["history"][-1]["dead_units"]:
@@ -122,6 +124,7 @@ class DifferentUnits(Report):
             counts[f"{k}: {type(layer).__name__}"] = [len(different), len(weights)]
     return counts'''
     at_end = "different_units(model)"
+    form = dict[str, list[int]]
     plot = 'print("different units of each layer, and all:", results["different_units"])'
 
     def tell(self, done: list[Finished]) -> Told:
