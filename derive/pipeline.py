@@ -220,5 +220,7 @@ def publish(tex: str, name: str, out: Path, engine: str = "", files: Mapping[str
     """The PDF and its .tex in the folder `out`, moved there when both are whole, with the pictures that the .tex names;
     what TeX complained of comes back."""
     from derive.document.engine import typeset
+    from derive.document.staging import staging
 
-    return typeset(tex, out, name, engine, files or {})
+    with staging(out) as stage:
+        return typeset(tex, stage, name, engine, files or {})

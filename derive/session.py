@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from derive.document.engine import TexError
 from derive.errors import DeriveError, Fault, InputError, escaped, fault_of_derive
-from derive.pipeline import Result, pictures, publish, read, render, told_at
+from derive.pipeline import Result, pictures, read, render, told_at
 from derive.problem.model import Sheet
 from derive.workers import Limits, warm_up, work_out_all
 
@@ -80,23 +80,25 @@ def build_sheets(
     seed: int,
     limits: Limits | None = None,
 ) -> Outcome:
-    """Every sheet to a PDF in `out`; the manifest last."""
-    from derive.document.engine import command, write_text
+    """Every sheet to a PDF in `out`, and the manifest: all of them come out when all are whole."""
+    from derive.document.engine import command, typeset
+    from derive.document.staging import staging
     from derive.manifest import FORMAT, sheet_data
 
     command(engine)  # an engine that is not there is told at once
     warm_up()
     sheets, outcome = read(paths), Outcome()
-    out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told at once
     manifest: list[dict[str, Any]] = []
+    written: list[Path] = []
 
     def print_sheet(sheet: Sheet, results: list[Result]) -> Any:
+        sheet_data(sheet, results, [], {})  # what cannot be said in the manifest is left out of the sheet too
         results = [
             replace(r, task=task_report(r.problem, out, progress)) if r.problem.task and not problems_only else r
             for r in results
         ]
         name = f"{sheet.id}-problems" if problems_only else sheet.id
-        return publish(render(sheet, results, problems_only, templates), name, out, engine, pictures(results))
+        return typeset(render(sheet, results, problems_only, templates), stage, name, engine, pictures(results))
 
     def finish(sheet: Sheet, results: list[Result], faults: list[Fault]) -> None:
         made, results, complaints = printable(sheet, results, print_sheet)
@@ -107,12 +109,15 @@ def build_sheets(
         for box in made.overfull if made else ():
             progress.complain(f"{box.problem}: a line is {box.points:.1f} pt too wide (line {box.line} of {made.tex})")
         if made:
-            progress.say(f"wrote {made.pdf}")
+            written.append(made.pdf)
         manifest.append(sheet_data(sheet, results, faults, files))
 
-    _each_sheet(sheets, outcome, progress, jobs, seed, limits, finish)
-    data = {"format": FORMAT, "seed": seed, "sheets": manifest}
-    write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", out / "manifest.json")
+    with staging(out) as stage:
+        _each_sheet(sheets, outcome, progress, jobs, seed, limits, finish)
+        data = {"format": FORMAT, "seed": seed, "sheets": manifest}
+        stage.write(json.dumps(data, indent=1, ensure_ascii=False) + "\n", "manifest.json")
+    for pdf in written:
+        progress.say(f"wrote {pdf}")
     return outcome
 
 

@@ -19,6 +19,7 @@ from derive.errors import Bug, Fault, fault_of_derive
 from derive.parcels import packed
 from derive.pipeline import Result, work_out
 from derive.problem.model import Problem
+from derive.processes import end_with_parent
 
 WORTH_A_PROCESS = 64  # problems from which more than one worker pays
 MOST_WORKERS = 4
@@ -187,7 +188,7 @@ def _serve(line: Any, seed: int, limits: Limits) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _end_with_the_parent()
+    end_with_parent()
     _watch(limits)
     import derive.checks.judges  # noqa: F401  not in the time of the first problem
 
@@ -214,16 +215,6 @@ def _light(result: Result) -> Result:
 
 def _made_already(value: Any) -> Any:
     raise Bug("an answer's claim was asked for after the problem was worked out")
-
-
-def _end_with_the_parent() -> None:
-    """Where the system can do so, it ends this process when the one that forked it ends, whatever this one is doing."""
-    if sys.platform == "linux":
-        import ctypes
-        import signal
-
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _watch(limits: Limits) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from derive.document.staging import staging, sweep
+
 HUBER = """title: Huber
 given:
   targets: [1, 4, 5, 8]
@@ -174,8 +176,47 @@ def test_a_build_that_is_ended_leaves_the_old_files(sign: int, tmp_path: Path) -
     process.communicate(timeout=30)
     whole = (out / "huber.pdf").read_bytes()
     assert whole == b"old" or (whole.startswith(b"%PDF") and whole.rstrip().endswith(b"%%EOF"))
+    manifest = (out / "manifest.json").read_text()
+    assert (whole == b"old") == (manifest == "old"), "both are of this build, or neither"
     if sign == signal.SIGINT and process.returncode != 0:
         assert process.returncode == 130
+    left = [path.name for path in out.iterdir() if path.name.startswith(".")]
+    assert sign == signal.SIGKILL or not left
+    sweep(out)
+    assert sorted(path.name for path in out.iterdir()) == ["huber.pdf", "huber.tex", "manifest.json"]
+
+
+def test_files_come_out_together_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(OSError, match="disk"), staging(tmp_path) as stage:
+        stage.write("new", "a")
+        raise OSError(28, "the disk is full")
+    assert [p.name for p in tmp_path.iterdir()] == ["a"] and (tmp_path / "a").read_text() == "old"
+    (tmp_path / "b").mkdir()
+    with pytest.raises(IsADirectoryError), staging(tmp_path) as stage:
+        stage.write("new", "a")
+        stage.write("new", "b")
+    assert (tmp_path / "a").read_text() == "old"
+    caught = []
+    before = signal.signal(
+        signal.SIGINT, lambda *_: caught.append([p.read_text() for p in sorted(tmp_path.glob("[ac]"))])
+    )
+    try:
+        with staging(tmp_path) as stage:
+            stage.write("new", "a")
+            stage.write("new", "c")
+            replace_file = os.replace
+
+            def interrupted(source: Path, target: Path) -> None:
+                os.kill(os.getpid(), signal.SIGINT)
+                replace_file(source, target)
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(os, "replace", interrupted)
+                stage.publish()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert caught == [["new", "new"]], "a signal waits until all files are in their places"
 
 
 def test_the_plugin_has_one_test_a_claim(tmp_path: Path) -> None:

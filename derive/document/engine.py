@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from derive.document.staging import Stage
 from derive.errors import DeriveError
+from derive.processes import first_of_child
 
 TIME_LIMIT = 120  # seconds for one run of TeX
 MOST_RUNS = 4
@@ -49,50 +51,39 @@ class Typeset:
     overfull: tuple[Overfull, ...]
 
 
-def typeset(tex: str, out: Path, name: str, engine: str = "", files: Mapping[str, bytes] | None = None) -> Typeset:
-    """Writes `name`.pdf and `name`.tex into `out`, and the `files` that the .tex names beside them; the old ones stay until
-    the new ones are whole. Raises TexError."""
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="derive-") as folder:
-        work = Path(folder)
-        source = work / "sheet.tex"
-        source.write_text(tex, encoding="utf-8")
-        for file, data in (files or {}).items():
-            (work / file).parent.mkdir(parents=True, exist_ok=True)
-            (work / file).write_bytes(data)
-        log = _run(work, engine or "tinytex", tex)
-        pdf = work / "sheet.pdf"
-        if not pdf.exists():
-            raise TexError("no PDF came out", *_place(log, tex))
-        for file in files or {}:
-            (out / file).parent.mkdir(parents=True, exist_ok=True)
-            move_into_place(work / file, out / file)
-        tex_at = move_into_place(source, out / f"{name}.tex")
-        pdf_at = move_into_place(pdf, out / f"{name}.pdf")
+def typeset(tex: str, stage: Stage, name: str, engine: str = "", files: Mapping[str, bytes] | None = None) -> Typeset:
+    """`name`.pdf and `name`.tex, and the `files` that the .tex names beside them, kept on the stage when all are whole.
+    Raises TexError."""
+    work = stage.work()
+    source = work / "sheet.tex"
+    source.write_text(tex, encoding="utf-8")
+    for file, data in (files or {}).items():
+        (work / file).parent.mkdir(parents=True, exist_ok=True)
+        (work / file).write_bytes(data)
+    log = _run(work, engine or "tinytex", tex)
+    pdf = work / "sheet.pdf"
+    if not pdf.exists():
+        raise TexError("no PDF came out", *_place(log, tex))
+    for file in files or {}:
+        stage.keep(work / file, file)
+    tex_at = stage.keep(source, f"{name}.tex")
+    pdf_at = stage.keep(pdf, f"{name}.pdf")
     return Typeset(pdf_at, tex_at, tuple(_overfull(log, tex)))
 
 
-def move_into_place(source: Path, target: Path) -> Path:
-    """Copies beside the target and renames, so that the target is never half written."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-    os.close(handle)
+def write_text(text: str, target: Path) -> Path:
+    """Writes beside the target and renames, so that the target is never half written."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".derive-{os.getpid()}-", dir=target.parent)
     try:
-        shutil.copyfile(source, temporary)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
         os.chmod(temporary, 0o644)
         os.replace(temporary, target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
     return target
-
-
-def write_text(text: str, target: Path) -> Path:
-    """The same for a text."""
-    with tempfile.TemporaryDirectory(prefix="derive-") as folder:
-        source = Path(folder) / target.name
-        source.write_text(text, encoding="utf-8")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return move_into_place(source, target)
 
 
 def command(engine: str) -> list[str]:
@@ -149,7 +140,7 @@ def _once(arguments: list[str], work: Path) -> int:
     }  # fmt: skip
     process = subprocess.Popen(
         arguments, cwd=work, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=first_of_child(),
     )  # fmt: skip
     try:
         return process.wait(timeout=TIME_LIMIT)

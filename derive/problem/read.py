@@ -24,7 +24,7 @@ from derive.problem.declarations import DECLARATIONS, EXAMPLES
 from derive.problem.files import ProblemFile, SheetFile, models_in, texts_of
 from derive.problem.model import Disputed, Draw, Expectation, Given, GradientProcess, Network, Problem, Sheet
 from derive.problem.task_reader import TaskReader
-from derive.problem.types import TAG, IsEquation, IsFormula, IsLayers, IsSymbols, to_exact, to_nested
+from derive.problem.types import PLAIN, SETTINGS, IsEquation, IsFormula, IsLayers, IsSymbols, to_exact, to_nested
 from derive.problem.words import formula_fields, plain_message, resolve
 from derive.problem.yaml_places import LARGEST_FILE, Located, load
 
@@ -122,7 +122,7 @@ class _Reader:
         return self.salvaged(data)
 
     def pydantic_fault(self, error: Any, model: type[BaseModel]) -> None:
-        where = tuple(part for part in error["loc"] if not str(part).startswith(TAG))
+        where = tuple(part for part in error["loc"] if part not in (SETTINGS, PLAIN)) or error["loc"]
         if error["type"] == "extra_forbidden":
             known = _keys_at(model, where[:-1])
             self.report(where, f"unknown key '{where[-1]}'{did_you_mean(str(where[-1]), known)} {one_of(known)}", True)

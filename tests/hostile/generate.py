@@ -114,7 +114,7 @@ def tried(count: int, seed: int, folder: Path, share: float = 1.0) -> Tally:
             accepted.append((problem, content))
             tally.counts["accepted"] += 1
         except InputError as error:
-            wrong = [(what, str(fault)) for fault in error.faults if (what := refused_well(fault))]
+            wrong = [(what, f"{fault}\n{fault.trace}") for fault in error.faults if (what := refused_well(fault))]
             if wrong:
                 tally.note(wrong[0][0], wrong[0][1], content)
             else:
