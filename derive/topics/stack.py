@@ -23,6 +23,8 @@ from derive.topics.saturation import is_saturated, total_from_logits
 from derive.worlds import StackRun
 
 LETTERS = "zauvhqrs"
+PREDICTION = "y_hat"  # what dense layers alone put out, as in the questions about these
+BAR = "_bar"  # marks the matrix that is made of a tensor: of an image, with a row for each place, or of filters, a column each
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Step:
 
     def define(self, letter: str, expr: Any) -> Any:
         """A named quantity inside the layer."""
-        symbol = self.stack.fresh(letter, self.place, expr)
+        symbol = self.stack.fresh(letter, self.place, expr) if letter != PREDICTION else self.stack.prediction(expr)
         self.made.append((symbol, expr))
         return symbol
 
@@ -85,7 +87,9 @@ class Step:
         if is_array(expr) and isinstance(expr, MatrixSymbol):
             self.output = expr
             return
-        self.output = self.define(letter, expr)
+        if self.stack.names_prediction(self.place):
+            letter = PREDICTION
+        self.output = self.define(f"{letter}{BAR}" if len(self.place.out) == 3 else letter, expr)
 
     def initial(self, letter: str, size: int) -> Any:
         """A state before the first step, a column: by name where its numbers are given, else zero."""
@@ -187,6 +191,15 @@ class Stack:
         base, _, rest = letter.partition("_")
         return "_".join(part for part in (f"{base}{place.number}", rest, place.mark) if part)
 
+    def names_prediction(self, place: Place) -> bool:
+        """Whether the place is the last activation of dense layers alone, whose questions call what it puts out y_hat."""
+        return not is_stack(self.given) and place.path == str(len(self.places) - 1) and place.layer.name == "activate"
+
+    def prediction(self, expr: Any) -> Any:
+        """The symbol of what the network predicts."""
+        kind = Distribution if type(expr) in (Softmax, RowSoftmax) else MatrixSymbol
+        return kind(PREDICTION, *expr.shape)
+
     def fresh(self, letter: str, place: Place, expr: Any) -> Any:
         """A symbol for an expression, capital where arrays have rows of a batch."""
         base, _, rest = letter.partition("_")
@@ -203,7 +216,7 @@ class Stack:
         return kind(name, *expr.shape)
 
     def weight_symbol(self, place: Place, letter: str) -> Any:
-        """The symbol of a learned array of a layer."""
+        """The symbol of a learned array of a layer; of filters that of their matrix."""
         weight = next(w for w in place.layer.weights(place.shape, self.row) if w.letter == letter)
         return self.symbol_of(place, weight)
 
@@ -211,7 +224,7 @@ class Stack:
         """Its symbol: vectors are columns; arrays of more than two axes have their first one in columns."""
         name = self.numbered(weight.letter, place)
         if len(weight.shape) > 2:  # filters in columns, each with its entries channel after channel
-            return MatrixSymbol(name, Integer(prod(weight.shape[1:])), Integer(weight.shape[0]))
+            return MatrixSymbol(name + BAR, Integer(prod(weight.shape[1:])), Integer(weight.shape[0]))
         rows, columns = weight.shape if len(weight.shape) == 2 else (weight.shape[0], 1)
         return MatrixSymbol(name, Integer(rows), Integer(columns))
 
@@ -235,7 +248,7 @@ class Stack:
     def x(self) -> Any:
         """The input's symbol."""
         if len(self.shape) == 3:  # a row for each place, a column for each channel
-            return MatrixSymbol("X", Integer(self.shape[1] * self.shape[2]), Integer(self.shape[0]))
+            return MatrixSymbol(f"X{BAR}", Integer(self.shape[1] * self.shape[2]), Integer(self.shape[0]))
         first = self.layers[0]
         if hasattr(first, "words"):
             return OneHot("X", Integer(self.shape[0]), Integer(first.words))
@@ -275,7 +288,7 @@ class Stack:
     @cached_property
     def run(self) -> list[tuple[Place, Step]]:
         """Every layer with what it told; raises GivenError where a layer has no equations in matrix notation."""
-        self.taken |= {"X", "x", "Y", "y", "L", "n"}
+        self.taken |= {"X", f"X{BAR}", "x", "Y", "y", "L", "n"}
         try:
             return self.walk(self.places, self.x)
         except NotDerivable as error:
@@ -361,12 +374,33 @@ class Stack:
     # weights
 
     def weights(self) -> Iterator[tuple[Place, Weight, Any]]:
-        """Every learned array: where, what, and its symbol."""
-        _ = self.run if self.has_equations else None
-        listed = [(place, place.layer) for place in self.places] + [(place, place.layer) for place, _ in self.inner]
-        for place, layer in listed:
-            for weight in layer.weights(place.shape, self.row):
+        """Every learned array, those inside of blocks too: where, what, and its symbol."""
+        for place in self.everywhere(self.places):
+            for weight in place.layer.weights(place.shape, self.row):
                 yield place, weight, self.symbol_of(place, weight)
+
+    def everywhere(self, places: Iterable[Place]) -> Iterator[Place]:
+        """The layers, each followed by those inside of it."""
+        for place in places:
+            yield place
+            if hasattr(place.layer, "branches"):
+                yield from self.everywhere(self.beside(place))
+            elif hasattr(place.layer, "layers"):
+                yield from self.everywhere(self.inside(place.layer.layers, place))
+
+    def beside(self, outer: Place) -> list[Place]:
+        """The branches of a layer that puts them side by side, each with its letter."""
+        return [
+            Place(
+                f"{outer.path}.{k}.0",
+                branch,
+                outer.shape,
+                branch.out(outer.shape),
+                outer.number,
+                f"{outer.mark}{chr(ord('a') + k)}",
+            )
+            for k, branch in enumerate(outer.layer.branches)
+        ]
 
     @cached_property
     def has_equations(self) -> bool:
@@ -385,13 +419,20 @@ class Stack:
     @cached_property
     def values(self) -> dict[Any, Any]:
         """The given numbers by symbol, sizes compared."""
-        known = {s.name: s for s in (*self.inputs, self.y, *self.parameters)}
+        known = {s.name.removesuffix(BAR): s for s in (*self.inputs, self.y, *self.parameters)}
+        filters = {symbol: weight.shape for _, weight, symbol in self.weights() if len(weight.shape) > 2}
+        out = self.run[-1][0].out
+        tensors = {
+            **filters,
+            **({self.x: self.shape} if self.is_image else {}),
+            **({self.y: out} if len(out) == 3 else {}),
+        }
         found: dict[Any, Any] = {}
         for name, nested in self.given.values.items():
             if name not in known:
                 raise GivenError(f"the network has no '{name}'; it has {', '.join(known)}", ("given", "values", name))
             symbol = known[name]
-            matrix = as_matrix(self.as_places(nested) if symbol == self.x and self.is_image else nested)
+            matrix = as_matrix(in_columns(nested, tensors[symbol]) if symbol in tensors else nested)
             shape = tuple(self.batch if not d.is_Integer else d for d in symbol.shape)
             if matrix.shape != shape and not (matrix.shape == shape[::-1] and 1 in shape):
                 raise GivenError(
@@ -413,14 +454,6 @@ class Stack:
             *(s for s, *_ in self.initial.values()),
         ]
 
-    def as_places(self, nested: Any) -> Any:
-        """An image as it is written, its channels after one another (or one channel alone), with a row for each place."""
-        channels, *plane = self.shape
-        images = nested if shape_of(nested) == (channels, *plane) else (nested,)
-        if shape_of(images) != (channels, *plane):
-            return nested
-        return tuple(zip(*(tuple(entry for row in image for entry in row) for image in images), strict=True))
-
     @property
     def has_numbers(self) -> bool:
         """Whether the forward pass can be computed."""
@@ -428,7 +461,7 @@ class Stack:
             return False
         if self.given.draw and not self.batch.is_Integer and self.row and len(self.shape) == 1:
             raise GivenError("say how many examples are drawn: network: {batch: 2, ...}", ("given", "network"))
-        missing = [s.name for s in (*self.inputs, *self.parameters) if s not in self.values]
+        missing = [s.name.removesuffix(BAR) for s in (*self.inputs, *self.parameters) if s not in self.values]
         if missing:
             raise GivenError(f"numbers are missing for {', '.join(missing)}", ("given", "values"))
         return True
@@ -482,6 +515,18 @@ class Stack:
     def counting(self, observed: list[tuple[Any, tuple[Any, ...]]]) -> StackRun:
         """A world in which things are counted and measured only."""
         return StackRun(self.layers, self.shape, self.convention, None, None, tuple(observed), sizes_only=True)
+
+
+def in_columns(nested: Any, shape: tuple[int, ...]) -> Any:
+    """A tensor as it is written (its only channel may go without brackets) as a matrix: a column for each channel or filter,
+    with its entries one after another; anything else as it is."""
+    parts = nested if shape_of(nested) == tuple(shape) else (nested,)
+    return tuple(zip(*map(entries_of, parts), strict=True)) if shape_of(parts) == tuple(shape) else nested
+
+
+def entries_of(nested: Any) -> tuple[Any, ...]:
+    """The numbers of nested tuples, one after another."""
+    return tuple(entry for part in nested for entry in entries_of(part)) if isinstance(nested, tuple) else (nested,)
 
 
 def shape_of(nested: Any) -> tuple[int, ...]:

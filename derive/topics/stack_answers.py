@@ -33,14 +33,15 @@ from derive.topics.layer_equations import equation_rule
 from derive.topics.objective import Objective, chain_of, reason_for
 from derive.topics.registry import questions
 from derive.topics.saturation import DIGITS, FROM_LOGITS
-from derive.topics.stack import Place, Stack, stack_of
+from derive.topics.stack import BAR, Place, Stack, in_columns, stack_of
 
 INPUT = rule("input of a stack", "what goes in{0}")
 LAYER = rule("output of a layer", "{0}")
 ARRAY = rule("learned array", "learned")
 PAGE = rule(
     "an image on the page",
-    "one image: a row for each place, a column for each channel; filters are columns, channel after channel",
+    "with a bar: the matrix of one image, a row for each place and a column for each channel; or of filters, each a column, "
+    "channel after channel",
 )
 LOSS = rule("loss of a batch", "the loss, over the examples")
 PART = rule("name of a part", "a name for the way back")
@@ -74,6 +75,7 @@ def shapes_derivation(stack: Stack) -> Derivation:
     """Every array with its dimensions, in order."""
     observed: list[tuple[Any, tuple[Any, ...]]] = []
     rows: list[tuple[Any, tuple[Any, ...], str, Any, tuple[Any, ...]]] = []
+    aliases: dict[str, Any] = {}  # outputs by the numbers of their layers
     batch, single = stack.batch, len(stack.shape) != 1
     note = "" if single else (f", an example in each of the {batch} rows" if stack.row else ", one example in a column")
 
@@ -95,25 +97,49 @@ def shapes_derivation(stack: Stack) -> Derivation:
         rows.append((x, size, "input", INPUT, (note,)))
     if isinstance(batch, Symbol):
         observed.append((batch, ("batch",)))
+    outputs = {place.path: step.output for place, step in stack.run} if stack.has_equations else {}
     for k, place in enumerate(stack.places, 1):
-        for weight in place.layer.weights(place.shape, stack.row):
-            symbol, filters = stack.symbol_of(place, weight), len(weight.shape) > 2
-            symbol = Symbol(symbol.name) if filters else symbol  # here as torch keeps them
-            observed.append((symbol, ("whole" if filters else "weight", place.path, weight)))
-            kind = "filters" if filters else "biases" if weight.is_bias else "weights"
-            rows.append((symbol, weight.shape if filters else symbol.shape, f"{kind} of layer {k}", ARRAY, ()))
-        output = Symbol(f"A_{k}")
-        observed.append((output, ("output", place.path)))
-        words = f"output of layer {k}, {place.layer.name.replace('_', ' ')}"
-        rows.append((output, on_page(place.out), words, LAYER, (place.layer.in_words,)))
+        for inner in stack.everywhere([place]):
+            for weight in inner.layer.weights(inner.shape, stack.row):
+                symbol, filters = stack.symbol_of(inner, weight), len(weight.shape) > 2
+                symbol = tensor_of(symbol) if filters else symbol  # here as torch keeps them
+                observed.append((symbol, ("whole" if filters else "weight", inner.path, weight)))
+                kind = "filters" if filters else "biases" if weight.is_bias else "weights"
+                words = f"{kind} of layer {inner.number}{inner.mark}, {inner.layer.name.replace('_', ' ')}"
+                rows.append((symbol, weight.shape if filters else symbol.shape, words, ARRAY, ()))
+        is_last = place.number not in [after.number for after in stack.places[k:]]
+        symbol = outputs.get(place.path, Symbol(f"{'A' if is_last else 'Z'}{place.number}{place.mark}"))
+        is_tensor = len(place.out) == 3 or place.path not in outputs
+        symbol = tensor_of(symbol) if len(place.out) == 3 else symbol
+        last = (
+            symbol,
+            on_page(place.out) if is_tensor else symbol.shape,
+            mark_of(place),
+            LAYER,
+            (place.layer.in_words,),
+        )
+        last = (
+            *last[:2],
+            f"output of layer {place.number}{place.mark}, {place.layer.name.replace('_', ' ')}",
+            *last[3:],
+        )
+        if symbol not in dict(observed):  # a layer may pass on what it is given
+            observed.append((symbol, ("output", place.path)))
+            rows.append(last)
+        aliases[f"A_{k}.shape"] = last
     world = replace(stack.counting(observed), batch=int(batch) if batch.is_Integer else None)
     work = Work("", world)
     for symbol, size, words, why, about in rows:
         work.claim(HasShape(world, symbol, tuple(size), words), why, about)
-    last = rows[-1]
     answers = [shape_answer(f"{row[0].name}.shape", world, row) for row in rows]
+    answers += [shape_answer(name, world, row) for name, row in aliases.items()]
     answers.append(replace(shape_answer("shape", world, last), is_main=True))
     return Derivation("Dimensions", (work.section(),), tuple(answers))
+
+
+def tensor_of(symbol: Any) -> Symbol:
+    """The name of a tensor whose matrix has a bar."""
+    return Symbol(symbol.name.removesuffix(BAR))
 
 
 def shape_answer(name: str, world: Any, row: tuple[Any, ...]) -> Answer:
@@ -227,7 +253,7 @@ def backward_derivation(stack: Stack) -> Derivation:
     answers = []
     for parameter in stack.parameters:
         value = values.get(parameter, objective.gradients[parameter])
-        answers.append(Answer(f"d{parameter.name}", value, gradient_claim(world, stack, parameter)))
+        answers.append(Answer(f"d{parameter.name.removesuffix(BAR)}", value, gradient_claim(world, stack, parameter)))
     return Derivation("Backward pass", tuple(sections), tuple(answers))
 
 
@@ -235,7 +261,8 @@ def gradient_claim(world: Any, stack: Stack, parameter: Any) -> Callable[[Any], 
     """What an author's value for a gradient says."""
 
     def claim(value: Any) -> Claim:
-        matrix = as_matrix(value) if isinstance(value, tuple) else value
+        shape = next(weight.shape for _, weight, symbol in stack.weights() if symbol == parameter)
+        matrix = as_matrix(in_columns(value, shape)) if isinstance(value, tuple) else value
         return IsGradient(world, stack.L, parameter, (matrix,))
 
     return claim

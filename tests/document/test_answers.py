@@ -22,7 +22,7 @@ from tests.shipped import PROBLEMS, solution
 # What has no word in the language, and the answers that it is in.
 NO_WORD = {
     "patches, fold, maxpool and unpool of images": {
-        "networks/convolutional: U1", "networks/convolutional: P1", "networks/convolutional: dW1", "networks/convolutional: db1",
+        "networks/convolutional: U1", "networks/convolutional: P3_bar", "networks/convolutional: dW1", "networks/convolutional: db1",
     },
     "the commutation matrix": {"matrix-calculus/trace-hessian: S"},
     "a sum whose index is a number of the summand": {"optimisers/sgd-and-momentum: b"},

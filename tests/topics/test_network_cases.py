@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,19 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sympy import Integer
+from sympy import Basic, Integer
+from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.catalogue.registry import layers
 from derive.checks.judges import judge
 from derive.checks.reasons import unfit_reasons
-from derive.derivation import IsGradient
+from derive.derivation import HasShape, IsGradient
 from derive.errors import InputError
 from derive.pipeline import solve, vocabulary
 from derive.problem.model import Given, Network
 from derive.problem.read import read_problem
 from tests.drawn import examples
+from tests.shipped import PROBLEMS, solution
 
 WORDS, LOSSES, QUESTIONS = dict(layers), vocabulary().losses, vocabulary().questions
 
@@ -343,3 +346,40 @@ def test_ties_in_a_window_are_named_and_the_first_is_the_one_that_torch_takes(tm
     image = torch.tensor([[[2.0, 2.0], [1.0, 2.0]]], requires_grad=True)
     torch.nn.functional.max_pool2d(image, 2).sum().backward()
     assert image.grad.flatten().tolist() == [1, 0, 0, 0]
+
+
+# names
+
+
+def named_arrays(solution: Any) -> dict[str, set[tuple[str, ...]]]:
+    """The shapes in which each name is printed, in every claim of a problem about a network."""
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for _, step in solution.steps():
+        claim = step.claim
+        if isinstance(claim, HasShape):
+            found.setdefault(claim.of.name, set()).add(tuple(map(str, claim.shape)))
+        expressions = (*getattr(claim, "sides", ()), getattr(claim, "wrt", None), getattr(claim, "meaning", None))
+        for expression in expressions:
+            for symbol in expression.atoms(MatrixSymbol) if isinstance(expression, Basic) else ():
+                found.setdefault(symbol.name, set()).add(tuple(map(str, symbol.shape)))
+    return found
+
+
+NETWORKS = [name for name in PROBLEMS if PROBLEMS[name].given.network is not None]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_name_has_two_shapes_in_a_problem(name: str) -> None:
+    assert {symbol: shapes for symbol, shapes in named_arrays(solution(name)).items() if len(shapes) > 1} == {}
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if any(q.name == "shapes" for q in PROBLEMS[name].ask)])
+def test_every_weight_that_torch_has_is_in_the_table_of_dimensions(name: str) -> None:
+    given_ = PROBLEMS[name].given
+    tags = ("weight", "whole", "bias")
+    listed = 0
+    for step in QUESTIONS["shapes"]().derive(given_).steps:
+        if dict(step.claim.world.observed)[step.claim.of][0] in tags:
+            listed += prod(int(size) for size in step.claim.shape)
+    claim = QUESTIONS["parameters"]().derive(given_).answers[0].claim
+    assert judge(claim(Integer(listed))).passed

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from derive.algebra.nodes import matmul
 from derive.catalogue.layers.base import Layer, PlaceByPlace, Shape, Weight, features
 from derive.catalogue.registry import layers
+from derive.errors import NotDerivable
 from derive.problem.types import Activation, ActivationWord, Size
 
 
@@ -78,6 +79,8 @@ class Activate(PlaceByPlace):
         from derive.algebra.nodes import Map, Slot, Softmax
 
         if self.activation.name == "softmax":
+            if len(step.place.out) == 3:
+                raise NotDerivable("forward equations of softmax on an image")
             step.result("p", RowSoftmax(step.x) if step.row else Softmax(step.x))
             return
         row = TABLE[self.activation.name].row

@@ -98,10 +98,9 @@ class LSTM(_Recurrent):
     def equations(self, step: Any) -> None:
         h, cell = self.start(step, "h"), self.start(step, "s")
         for t, x in enumerate(step.sequence(), 1):
-            i, f, o = (
-                step.define(f"{g}_{t}", Map(sigmoid(Slot(0)), self.both(step, g, x, h))) for g in ("i", "f", "o")
-            )
-            g = step.define(f"g_{t}", Map(tanh(Slot(0)), self.both(step, "g", x, h)))
+            before = {gate: step.define(f"z_{gate}_{t}", self.both(step, gate, x, h)) for gate in self.gates}
+            i, f, o = (step.define(f"{gate}_{t}", Map(sigmoid(Slot(0)), before[gate])) for gate in ("i", "f", "o"))
+            g = step.define(f"g_{t}", Map(tanh(Slot(0)), before["g"]))
             kept = hadamard(i, g) if isinstance(cell, ZeroMatrix) else add(hadamard(f, cell), hadamard(i, g))
             cell = step.define(f"s_{t}", kept)
             h = step.define(f"h_{t}", hadamard(o, Map(tanh(Slot(0)), cell)))
@@ -119,8 +118,10 @@ class GRU(_Recurrent):
     def equations(self, step: Any) -> None:
         h = self.start(step, "h")
         for t, x in enumerate(step.sequence(), 1):
-            r, u = (step.define(f"{g}_{t}", Map(sigmoid(Slot(0)), self.both(step, g, x, h))) for g in ("r", "u"))
-            inside = add(self.from_input(step, "n", x), hadamard(r, self.from_state(step, "n", h)))
+            before = {gate: step.define(f"z_{gate}_{t}", self.both(step, gate, x, h)) for gate in ("r", "u")}
+            r, u = (step.define(f"{gate}_{t}", Map(sigmoid(Slot(0)), before[gate])) for gate in ("r", "u"))
+            kept = step.define(f"q_{t}", self.from_state(step, "n", h))
+            inside = step.define(f"z_n_{t}", add(self.from_input(step, "n", x), hadamard(r, kept)))
             n = step.define(f"n_{t}", Map(tanh(Slot(0)), inside))
             fresh = hadamard(Map(1 - Slot(0), u), n)
             h = step.define(f"h_{t}", fresh if isinstance(h, ZeroMatrix) else add(fresh, hadamard(u, h)))

@@ -69,7 +69,15 @@ def element(c: Cited) -> set[int]:
     """Which elements (or rows) the sides speak of, counted from one."""
     tags = [c.tags.get(s, ()) for side in c.sides for s in symbols(side)]
     places = [tag[1] for tag in tags if len(tag) > 1 and tag[0] in ("element", "target", "output")]
-    return {(place[0] if isinstance(place, tuple) else place) + 1 for place in places}
+    return {_count(c, place) for place in places}
+
+
+def _count(c: Cited, place: Any) -> int:
+    """The number of an element: of an example where classes are summed, else counted along the rows."""
+    if not isinstance(place, tuple):
+        return int(place) + 1
+    along = 0 if c.world.loss.on == "classes" else place[0] * (len(c.world.outputs[0]) - 1) + place[1]
+    return int(place[0]) + along + 1
 
 
 def names_the_element(c: Cited) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from sympy import Add
+from sympy import Add, Rational
 from sympy.matrices.expressions import MatAdd
 from sympy.matrices.expressions.matexpr import MatrixElement
 
@@ -70,7 +70,7 @@ def example_of(c: Cited) -> set[Any]:
 
 
 def is_half(expr: Any) -> bool:
-    return same(number(expr), plain(1) / 2) if not is_symbolic(expr) else False
+    return same(number(expr), Rational(1, 2)) if not is_symbolic(expr) else False
 
 
 @that("the example is the one named")
@@ -110,12 +110,12 @@ def names_equal_outputs(c: Cited) -> bool:
 
 def _above(c: Cited) -> bool:
     relation = c.claim.relation
-    return isinstance(relation.gts, MatrixElement) and same(relation.lts, plain(1) / 2)
+    return isinstance(relation.gts, MatrixElement) and same(relation.lts, Rational(1, 2))
 
 
 def _below(c: Cited) -> bool:
     relation = c.claim.relation
-    return isinstance(relation.lts, MatrixElement) and same(relation.gts, plain(1) / 2)
+    return isinstance(relation.lts, MatrixElement) and same(relation.gts, Rational(1, 2))
 
 
 run = in_world(StackRun)
