@@ -23,6 +23,8 @@ from tests.shipped import PROBLEMS, solution
 NO_WORD = {
     "patches, fold, maxpool and unpool of images": {
         "networks/convolutional: U1", "networks/convolutional: P3_bar", "networks/convolutional: dW1", "networks/convolutional: db1",
+        "networks/two-convolutions: U1", "networks/two-convolutions: U3",
+        "networks/two-convolutions: dW1", "networks/two-convolutions: db1",
     },
     "the commutation matrix": {"matrix-calculus/trace-hessian: S"},
     "a sum whose index is a number of the summand": {"optimisers/sgd-and-momentum: b"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sympy.matrices.expressions import ZeroMatrix
+from sympy.matrices.expressions import MatrixSymbol, ZeroMatrix
 
 from derive.algebra.functions import sigmoid, tanh
 from derive.algebra.nodes import Map, Slot, add, hadamard, matmul
@@ -120,7 +120,10 @@ class GRU(_Recurrent):
         for t, x in enumerate(step.sequence(), 1):
             before = {gate: step.define(f"z_{gate}_{t}", self.both(step, gate, x, h)) for gate in ("r", "u")}
             r, u = (step.define(f"{gate}_{t}", Map(sigmoid(Slot(0)), before[gate])) for gate in ("r", "u"))
-            kept = step.define(f"q_{t}", self.from_state(step, "n", h))
+            kept = self.from_state(step, "n", h)
+            kept = (
+                kept if isinstance(kept, MatrixSymbol) else step.define(f"q_{t}", kept)
+            )  # c alone after the state zero
             inside = step.define(f"z_n_{t}", add(self.from_input(step, "n", x), hadamard(r, kept)))
             n = step.define(f"n_{t}", Map(tanh(Slot(0)), inside))
             fresh = hadamard(Map(1 - Slot(0), u), n)
