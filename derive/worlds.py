@@ -137,7 +137,9 @@ class StackRun(World):
     ('target',), ('batch',),
     ('weight', PATH, WEIGHT) with a filter in each column, ('whole', PATH, WEIGHT) as torch keeps it, ('input page',) and
     ('page', PATH) for an image with a row for each place, ('after', k, PATH, WEIGHT) for k updates, ('output', PATH),
-    ('mask', PATH), ('loss',), ('count', PATH, KIND), ('operations', PATH), ('receptive', PATH), with PATH places in the
+    ('mask', PATH), ('initial', PATH, LETTER) for a state before the first step, ('inside', PATH, LETTER) for a quantity of
+    the layer's equations that torch's functions give, ('loss',), ('count', PATH, KIND), ('operations', PATH),
+    ('receptive', PATH), with PATH places in the
     stack joined by dots, '' for all of it. `definitions` are evaluated on top, in order. With `sizes_only` torch follows the
     sizes and makes no numbers.
     """

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from derive.checks.bindings import Bindings, exact_tensor, observe
 from derive.checks.evaluate import evaluate
 from derive.checks.exactly import Exact, added, exact_of, snapped, through
+from derive.checks.inside import quantity
 from derive.checks.loss_run import loss_by_torch
 from derive.checks.optimiser_run import torch_optimiser
 from derive.checks.receptive import rows_seen
@@ -22,6 +23,7 @@ from derive.worlds import StackRun
 
 Tensor = torch.Tensor
 SIZES_ONLY = ("count", "operations", "receptive")
+BEFORE = "before "  # marks, among the outputs by path, what goes into a layer
 GAINED = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm)
 
 
@@ -94,6 +96,7 @@ def run(nodes: list[Node], x: Tensor, outputs: dict[str, Tensor], exact: Exact |
 
 def _run(nodes: list[Node], x: Tensor, outputs: dict[str, Tensor], exact: Exact | None) -> tuple[Tensor, Exact | None]:
     for node in nodes:
+        outputs[f"{BEFORE}{node.path}"] = x
         if node.layer.torch == "residual":
             inner, inner_exact = _run(node.inner, x, outputs, exact)
             x, exact = x + inner, added(exact, inner_exact)
@@ -221,6 +224,11 @@ def _bind_arrays(
         elif tag[0] == "channel_in":
             bindings.values[symbol] = x[0, tag[1]]
             bindings.leaves[symbol] = (x, lambda g, c=tag[1]: g[0, c])  # type: ignore[misc]
+        elif tag[0] == "inside":
+            module, before = found[tag[1]], outputs[f"{BEFORE}{tag[1]}"]
+            page = on_page(before) if before.ndim == 4 else shown(before, world)
+            states = _started(module, before) if isinstance(module, nn.RNNBase) else ()
+            bindings.values[symbol] = quantity(module, before, page, tag[2], world.convention == "row", states)
         elif tag[0] == "mask":
             kept = (outputs[tag[1]] != 0).to(torch.float64)
             bindings.values[symbol] = on_page(kept) if kept.ndim == 4 else shown(kept, world)

@@ -23,6 +23,7 @@ from derive.topics.saturation import is_saturated, total_from_logits
 from derive.worlds import StackRun
 
 LETTERS = "zauvhqrs"
+INSIDE = "inside"  # tags a quantity that torch gives beside its run: the loss does not pass through it
 PREDICTION = "y_hat"  # what dense layers alone put out, as in the questions about these
 BAR = "_bar"  # marks the matrix that is made of a tensor: of an image, with a row for each place, or of filters, a column each
 
@@ -49,6 +50,7 @@ class Step:
     x: Any
     made: list[tuple[Any, Any]] = field(default_factory=list)
     output: Any = None
+    letters: dict[Any, str] = field(default_factory=dict)  # of the quantities that torch's own functions give
 
     @property
     def row(self) -> bool:
@@ -80,6 +82,8 @@ class Step:
         """A named quantity inside the layer."""
         symbol = self.stack.fresh(letter, self.place, expr) if letter != PREDICTION else self.stack.prediction(expr)
         self.made.append((symbol, expr))
+        if letter.partition("_")[0] in [*self.place.layer.observable]:
+            self.letters[symbol] = letter
         return symbol
 
     def result(self, letter: str, expr: Any) -> None:
@@ -483,6 +487,7 @@ class Stack:
             if step.output not in outputs and step.output != self.x:
                 outputs[step.output] = place.path
                 observed.append((step.output, ("page" if len(place.out) == 3 else "output", place.path)))
+            observed += [(s, (INSIDE, place.path, letter)) for s, letter in step.letters.items() if s != step.output]
             if getattr(place.layer, "mode", "") == "train":
                 observed.append((step.mask(), ("mask", place.path)))
         observed += [(s, ("initial", path, letter)) for s, path, letter in self.initial.values()]
@@ -491,7 +496,8 @@ class Stack:
         if self.given.loss is not None:
             loss = self.loss
             observed += [(self.y, ("target",)), (self.L, ("loss",))]
-        definitions = tuple((s, e) for s, e in self.definitions if s not in outputs and s != self.L)
+        held = {symbol for symbol, _ in observed}
+        definitions = tuple((s, e) for s, e in self.definitions if s not in held)
         batch = int(self.batch) if self.batch.is_Integer else None
         penalty = tuple((kind, rate) for kind, rate in self.given.penalty.items())
         return StackRun(
@@ -506,6 +512,11 @@ class Stack:
             penalty=penalty,
             plus=self.given.plus,
         )
+
+    @cached_property
+    def in_graph(self) -> frozenset[Any]:
+        """The symbols through which torch's run passes, so that autograd differentiates in them."""
+        return frozenset(symbol for symbol, tag in self.world.observed if tag[0] != INSIDE)
 
     @cached_property
     def numeric_world(self) -> StackRun:

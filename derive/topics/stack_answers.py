@@ -153,12 +153,16 @@ def forward_derivation(stack: Stack) -> Derivation:
     _ = stack.run  # so that the layers inside of blocks have told theirs
     owners = {symbol: place.layer for place, step in stack.inner for symbol, _ in step.made}
     weights, masks = set(stack.parameters), {symbol for symbol, tag in stack.world.observed if tag[0] == "mask"}
+    observed = dict(stack.world.observed)
     for place, step in stack.run:
         on_page = Reason(PAGE, ()) if stack.is_image and not sections else None
         work = Work(mark_of(place), stack.world, on_page)
         for symbol, expr in step.made:
             why, about = equation_rule(expr, weights, masks, owners.get(symbol, place.layer))
-            work.equal(symbol, expr, why=why, about=about, result=symbol == step.output)
+            if symbol in observed:
+                work.equal(symbol, expr, why=why, about=about, result=symbol == step.output)
+            else:  # a name for what torch has no name for
+                work.define(symbol, expr, why=why, about=about)
         if work.steps:
             sections.append(work.section())
     if stack.given.loss is not None:
@@ -291,7 +295,7 @@ def backward_sections(stack: Stack, objective: Objective) -> list[Section]:
     sections: dict[str, Work] = {"Loss": Work("Loss", objective.world)}
     for place, _ in reversed(stack.run):
         sections[mark_of(place)] = Work(mark_of(place), objective.world)
-    held = {symbol for symbol, _ in stack.world.observed}
+    held = stack.in_graph
     in_torch = replace(stack.world, definitions=tuple((s, e) for s, e in objective.named if s not in held))
     for symbol in order:
         work = sections[owners.get(symbol, "Loss")]
@@ -322,7 +326,7 @@ def is_long(expr: Any) -> bool:
 
 def _inside(side: Any, stack: Stack) -> bool:
     """Whether a side speaks of the derivative of a quantity that torch's own network does not hold."""
-    held = {symbol for symbol, tag in stack.world.observed}
+    held = stack.in_graph
     nodes = side.atoms(Gradient) if hasattr(side, "atoms") else set()
     return any(node.args[1] not in held for node in nodes)
 

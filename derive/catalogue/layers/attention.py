@@ -29,6 +29,7 @@ class SelfAttention(Layer):
     call: ClassVar[str] = "attention"
     conventions: ClassVar[tuple[str, ...]] = ("row",)
     in_words: ClassVar[str] = "each position looks at all positions"
+    observable: ClassVar[str] = "QKVPH"
 
     def out(self, shape: Shape) -> Shape:
         if len(shape) != 2:

@@ -46,6 +46,7 @@ class Layer:
     call: ClassVar[str] = "plain"  # how the twin is called: plain, attention, recurrent
     conventions: ClassVar[tuple[str, ...]] = ("row", "column")
     in_words: ClassVar[str] = ""  # what it does, for tables
+    observable: ClassVar[str] = ""  # letters of quantities inside of it that torch's own functions give
     least_rows: ClassVar[int] = 1  # examples (or places of an image) without which it cannot be trained
 
     def expanded(self, shape: Shape) -> tuple[Any, ...]:

@@ -53,6 +53,7 @@ class Conv2d(Layer):
 
     torch: ClassVar[str] = "torch.nn.Conv2d"
     in_words: ClassVar[str] = "every filter slides over the image"
+    observable: ClassVar[str] = "u"
 
     def out(self, shape: Shape) -> Shape:
         channels, *plane = image(shape, "conv2d")

@@ -30,6 +30,7 @@ class BatchNorm(PlaceByPlace):
 
     conventions: ClassVar[tuple[str, ...]] = ("row",)
     in_words: ClassVar[str] = "each feature centred and scaled over the batch"
+    observable: ClassVar[str] = "mCvsU"
     least_rows: ClassVar[int] = 2  # one has no variance
     learns: ClassVar[bool] = True
 
@@ -71,6 +72,7 @@ class LayerNorm(Layer):
 
     torch: ClassVar[str] = "torch.nn.LayerNorm"
     in_words: ClassVar[str] = "each example centred and scaled"
+    observable: ClassVar[str] = "mCvsUu"
 
     def weights(self, shape: Shape, row: bool) -> tuple[Weight, ...]:
         size = features(shape, "layer_norm")

@@ -86,6 +86,7 @@ class AvgPool2d(_Pool):
     rule: ClassVar[str] = "the mean of the window"
     torch: ClassVar[str] = "torch.nn.AvgPool2d"
     in_words: ClassVar[str] = "the mean of each window"
+    observable: ClassVar[str] = "u"
 
     def equations(self, step: Any) -> None:
         windows = step.define("u", Patches(step.x, self.plan(step)))

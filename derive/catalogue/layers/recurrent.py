@@ -24,6 +24,7 @@ class _Recurrent(Layer):
     conventions: ClassVar[tuple[str, ...]] = ("column",)
     gates: ClassVar[tuple[str, ...]] = ("",)
     in_words: ClassVar[str] = "a state that is carried from step to step"
+    observable: ClassVar[str] = "h"
 
     def out(self, shape: Shape) -> Shape:
         if len(shape) != 2:
@@ -93,6 +94,7 @@ class LSTM(_Recurrent):
     """Input, forget and output gates around a cell (Hochreiter and Schmidhuber 1997): PyTorch's LSTM."""
 
     torch: ClassVar[str] = "torch.nn.LSTM"
+    observable: ClassVar[str] = "hs"
     gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
 
     def equations(self, step: Any) -> None:
