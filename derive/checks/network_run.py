@@ -62,9 +62,10 @@ def observe_network(world: NetworkRun, generator: torch.Generator) -> Bindings:
         _bind(bindings, tags, tag, tensor, lambda t: t.T)
     _counts(bindings, tags, linears)
     if world.loss is not None:
-        loss = loss_of(world.loss, flowing, run["target",])
         if given and world.loss.after:  # numbers may saturate: torch's losses of logits lose no digits there
             loss = loss_of_logits(world.loss, run["pre_activation", len(linears) - 1], run["target",])
+        else:
+            loss = loss_of(world.loss, flowing, run["target",])
         _bind(bindings, tags, ("loss",), loss, lambda t: t)
         for k in range(len(linears)):
             if ("delta", k) in tags:

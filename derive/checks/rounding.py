@@ -19,6 +19,7 @@ UNIT = 2.0**-53
 SIZES = (2.0**-40, 2.0**-46)  # relative errors of the coarse runs
 RUNS = 4  # of each size: the chance that all of them are small by accident is small
 SAFETY = 64.0
+NOISE = 4.0
 STEADY = 8.0  # between the two sizes an error of rounding shrinks 64-fold; one that shrinks less than this is a jump
 DISCRETE = {
     "eq",
@@ -46,6 +47,7 @@ class Coarse(TorchDispatchMode):
     def __init__(self, size: float, seed: int):
         super().__init__()
         self.size, self.random = size, torch.Generator().manual_seed(seed)
+        self.largest = 0.0  # of all numbers that an operation was given
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -65,6 +67,10 @@ class Coarse(TorchDispatchMode):
             return type(arg)(self._off(part) for part in arg)
         if not isinstance(arg, torch.Tensor) or arg.dtype != torch.float64 or arg.is_meta:
             return arg
+        self.largest = max(
+            self.largest,
+            float(torch.where(torch.isfinite(arg), arg.detach().abs(), 0.0).amax()) if arg.numel() else 0.0,
+        )
         share = torch.rand(arg.shape, generator=self.random, dtype=torch.float64)
         return arg * (1 + self.size * (2 * share - 1))
 
@@ -72,17 +78,28 @@ class Coarse(TorchDispatchMode):
 def rounding_error(run: Callable[[int], Tensor], value: Tensor) -> Tensor:
     """A bound of the error of rounding in each entry of `value` (a number of points), which `run` computes anew, so many times
     over one after another; infinite where float64 does not decide (on a jump, or where the coarse runs leave the domain)."""
-    coarse, fine = (_spread(run, value, size) for size in SIZES)
+    (coarse, _), (fine, largest) = (_spread(run, value, size) for size in SIZES)
     bound = SAFETY * torch.maximum(coarse * (UNIT / SIZES[0]), fine * (UNIT / SIZES[1]))
     jumps = (fine > coarse / STEADY) & (fine > 1e-9 * value.abs())
+    jumps = jumps & (fine > NOISE * UNIT * largest)  # what rounds inside of one operation is not made coarser
     return torch.where(jumps | ~torch.isfinite(bound), float("inf"), bound)
 
 
-def _spread(run: Callable[[int], Tensor], value: Tensor, size: float) -> Tensor:
-    with Coarse(size, SIZES.index(size)):
+def _again(run: Callable[[int], Tensor], value: Tensor) -> Tensor:
+    again = run(1).detach()
+    return again.expand(len(value), *again.shape[1:])
+
+
+def _spread(run: Callable[[int], Tensor], value: Tensor, size: float) -> tuple[Tensor, float]:
+    """How far the values of coarse runs lie from the value, and the largest number that stood in them."""
+    with Coarse(size, SIZES.index(size)) as mode:
         again = run(RUNS).detach()
+        if len(again) < RUNS * len(value):  # where nothing is drawn, copies are one run
+            again = torch.cat(
+                [again.expand(len(value), *again.shape[1:]), *(_again(run, value) for _ in range(RUNS - 1))]
+            )
     if again.shape[1:] != value.shape[1:]:
-        return torch.full_like(value, torch.inf)
+        return torch.full_like(value, torch.inf), mode.largest
     again = again.reshape(RUNS, *value.shape) if len(again) == RUNS * len(value) else again.unsqueeze(0)
     gaps = torch.nan_to_num((again - value).abs(), nan=float("inf"))
-    return torch.where(torch.isinf(value) & (again == value), 0.0, gaps).amax(0)
+    return torch.where(torch.isinf(value) & (again == value), 0.0, gaps).amax(0), mode.largest
