@@ -59,6 +59,12 @@ class Equal(Claim):
 
 
 @dataclass(frozen=True)
+class Identity(Equal):
+    """The sides are equal for all values, and nothing that stands before it shows this: it has a tick only where the referee
+    proves it, and is else printed as tried."""
+
+
+@dataclass(frozen=True)
 class Definition(Claim):
     """`symbol` is a name for `meaning`: a line without a tick, since there is nothing to refute. The world must define the
     symbol as just that, or give it as a value; anything else is a claim (Equal)."""

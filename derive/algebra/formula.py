@@ -11,7 +11,7 @@ import keyword
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sympy import Eq, Ge, Gt, Le, Lt, Ne, Piecewise, Pow, Rational
 
@@ -44,12 +44,28 @@ def parse_value(text: str, symbols: Mapping[str, Any]) -> Value:
     return found
 
 
-def parse_equation(text: str, symbols: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The two sides of `lhs == rhs`, of one shape."""
+RELATIONS = {ast.Lt: Lt, ast.LtE: Le, ast.Gt: Gt, ast.GtE: Ge, ast.Eq: Eq, ast.NotEq: Ne}
+
+
+class Statement(NamedTuple):
+    """Two sides, and what is said of them: SymPy's Eq, Le, Lt, Ge or Gt."""
+
+    left: Any
+    right: Any
+    relation: Any
+
+
+def parse_equation(text: str, symbols: Mapping[str, Any]) -> Statement:
+    """The two sides of `lhs == rhs`, of one shape, or of `lhs <= rhs` (`<`, `>=`, `>`) between numbers."""
 
     def sides(reader: _Reader, tree: Any) -> Any:
-        if not isinstance(tree, ast.Compare) or [type(op) for op in tree.ops] != [ast.Eq]:
-            raise reader.fault(tree, "an identity is needed here: left == right")
+        if (
+            not isinstance(tree, ast.Compare)
+            or len(tree.ops) != 1
+            or type(tree.ops[0]) not in set(RELATIONS) - {ast.NotEq}
+        ):
+            raise reader.fault(tree, "an identity or an inequality is needed here: left == right, or left <= right")
+        relation = RELATIONS[type(tree.ops[0])]
         left, right = reader.read(tree.left), reader.read(tree.comparators[0])
         if left.expr == right.expr:  # what is meant may be the brackets, as in (A @ B) @ x == A @ (B @ x)
             reader.keeps_brackets = True
@@ -57,9 +73,11 @@ def parse_equation(text: str, symbols: Mapping[str, Any]) -> tuple[Any, Any]:
         if left.shape != right.shape or left.is_array != right.is_array:
             shapes = " and ".join("a number" if not v.is_array else words.shape_text(v.shape) for v in (left, right))
             raise reader.fault(tree, f"the two sides differ in shape: {shapes}")
-        return left.expr, right.expr
+        if left.is_array and relation is not Eq:
+            raise reader.fault(tree, "an inequality is between numbers, not arrays")
+        return Statement(left.expr, right.expr, relation)
 
-    found: tuple[Any, Any] = _parsed(text, symbols, sides)
+    found: Statement = _parsed(text, symbols, sides)
     return found
 
 
@@ -336,10 +354,9 @@ class _Reader:
     def where(self, node: ast.Call) -> Value:
         """where(a > b, x, y), entry by entry."""
         condition, first, second = node.args
-        relations = {ast.Lt: Lt, ast.LtE: Le, ast.Gt: Gt, ast.GtE: Ge, ast.Eq: Eq, ast.NotEq: Ne}
-        if not isinstance(condition, ast.Compare) or len(condition.ops) != 1 or type(condition.ops[0]) not in relations:
+        if not isinstance(condition, ast.Compare) or len(condition.ops) != 1 or type(condition.ops[0]) not in RELATIONS:
             raise self.fault(condition, "where takes one comparison first, such as x > 0")
-        relation = relations[type(condition.ops[0])]
+        relation = RELATIONS[type(condition.ops[0])]
         parts = [condition.left, condition.comparators[0], first, second]
 
         def choose(left: Any, right: Any, yes: Any, no: Any) -> Any:

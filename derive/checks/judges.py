@@ -5,6 +5,7 @@ import warnings
 from derive.checks import definitions as definitions
 from derive.checks import dropout_run as dropout_run
 from derive.checks import formulas as formulas
+from derive.checks import identity as identity
 from derive.checks import inequality as inequality
 from derive.checks import layer_run as layer_run
 from derive.checks import limits as limits

@@ -182,7 +182,7 @@ class IsSymbols:
 
 @dataclass(frozen=True)
 class IsEquation:
-    """Marks a field whose text is `left == right`; the reader makes it a pair of expressions."""
+    """Marks a field whose text is `left == right` or `left <= right`; the reader makes it a Statement (algebra/formula.py)."""
 
 
 def _formula_text(value: Any) -> Any:

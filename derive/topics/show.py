@@ -5,7 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Dummy, Expr, Mul, Piecewise, cancel, count_ops, exp, expand, simplify, together
+from sympy import (
+    Abs,
+    Dummy,
+    Eq,
+    Expr,
+    Gt,
+    Le,
+    Lt,
+    Max,
+    Min,
+    Mul,
+    Piecewise,
+    cancel,
+    count_ops,
+    exp,
+    expand,
+    factor,
+    sign,
+    simplify,
+    together,
+)  # fmt: skip
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 from sympy.matrices.expressions import ZeroMatrix
 
@@ -15,9 +35,9 @@ from derive.algebra.functions import TableFunction
 from derive.algebra.nodes import Map, Slot, Softmax, Total, add, is_array, matmul
 from derive.algebra.numbers import numerals
 from derive.algebra.tidy import array_scalars, tidy
-from derive.derivation import Answer, Derivation, Equal, Refuted, Section, Work, rule
+from derive.derivation import Answer, Claim, Derivation, Equal, Holds, Identity, Refuted, Rule, Section, Work, rule
 from derive.problem.types import Equation
-from derive.topics.counterexample import at, differing_point
+from derive.topics.counterexample import at, differing_point, violating_point
 from derive.topics.registry import questions
 from derive.worlds import Formulas
 
@@ -28,10 +48,10 @@ EXPONENTIALS = rule("exponential of a sum", "the exponential of a sum is a produ
 SIMPLIFY = rule("simplified", "simplify")
 ASSOCIATIVE = rule("associative law", "the product of matrices is associative: it does not depend on the brackets")
 SAME = rule("the two sides agree", "so the two sides are the same")
-CHECKED = rule(
-    "the two sides agree at points", "the two sides agree at every point tried; derive has no algebraic proof"
-)
+CHECKED = rule("the two sides agree at points", "for all values of the variables")
 FALSE = rule("a false identity", "{0} claims that the sides are equal")
+FALSE_BOUND = rule("a false inequality", "{0} claims that this holds for all values")
+BOUND = rule("an inequality", "for all values of the variables")
 
 POINT = rule("a counterexample", "choose")
 VALUE = rule("value of a side", "the value of this side there")
@@ -41,20 +61,24 @@ SMALL = 60  # operations up to which SymPy simplifies
 @questions("show")
 @dataclass(frozen=True)
 class Show:
-    """`left == right`, shown in steps for numbers, vectors and matrices; a false claim is refuted by a point."""
+    """`left == right`, shown in steps for numbers, vectors and matrices, or `left <= right` (`<`, `>=`, `>`) for numbers; a
+    false claim is refuted by a point."""
 
     identity: Equation
 
     def derive(self, given: Any) -> Derivation:
-        left, right = self.identity
+        left, right, relation = self.identity
         world = Formulas(tuple(given.define), tuple(given.domains))
+        if relation is not Eq:
+            return inequality(left, right, relation, world)
         if left != right and (left.has(Grouped) or right.has(Grouped)):
             return bracketed(left, right, world)
         forms_left, forms_right = forms(left, given.define), forms(right, given.define)
-        proved = is_zero(difference(forms_left[-1][0], forms_right[-1][0]))
+        last = difference(forms_left[-1][0], forms_right[-1][0])
+        proved = not has_branches(last) and is_zero(last)
         point = None if proved else differing_point(left, right, world)
         if point is not None:
-            return refuted(left, right, world, point)
+            return refuted(left, right, Equal(world, (left, right)), point, FALSE, "The identity")
         sections: list[Section] = []
         for heading, side, steps in (("Left side", left, forms_left), ("Right side", right, forms_right)):
             work = Work(heading, world)
@@ -66,9 +90,34 @@ class Show:
             if work.steps:
                 sections.append(work.section())
         work = Work("Together", world)
-        work.equal(left, right, why=SAME if proved else CHECKED, result=True)
+        if proved:
+            work.equal(left, right, why=SAME, result=True)
+        else:
+            work.claim(Identity(world, (left, right)), CHECKED)
         answer = Answer("identity", right, lambda value: Equal(world, (left, value)), is_main=True)
         return Derivation("The identity", (*sections, work.section()), (answer,))
+
+
+def has_branches(expr: Any) -> bool:
+    """Whether the sign of something chooses between formulas."""
+    return bool(expr.has(Piecewise, Abs, Max, Min, sign))
+
+
+def inequality(left: Any, right: Any, relation: Any, world: Formulas) -> Derivation:
+    """The difference as a product, where it is one, and the inequality; a false one is refuted by a point."""
+    claim = Holds(world, relation(left, right, evaluate=False))
+    lower, upper = (left, right) if relation in (Le, Lt) else (right, left)
+    point = violating_point(lower, upper, relation in (Lt, Gt), world)
+    if point is not None:
+        return refuted(left, right, claim, point, FALSE_BOUND, "The inequality")
+    sections, gap = [], upper - lower
+    if upper != 0 and lower != 0 and not has_arrays(gap) and not has_branches(gap):
+        product = factor(gap) if count_ops(gap) <= SMALL else gap
+        if product != gap and (product.is_Mul or product.is_Pow):
+            sections.append(Work("The difference", world).equal(gap, product, why=SIMPLIFY).section())
+    together = Work("Together", world).claim(claim, BOUND, (), True)
+    answer = Answer("bound", right, lambda value: Holds(world, relation(left, value, evaluate=False)), is_main=True)
+    return Derivation("The inequality", (*sections, together.section()), (answer,))
 
 
 def bracketed(left: Any, right: Any, world: Formulas) -> Derivation:
@@ -79,20 +128,23 @@ def bracketed(left: Any, right: Any, world: Formulas) -> Derivation:
     return Derivation("The identity", (work.section(),), (answer,))
 
 
-def refuted(left: Any, right: Any, world: Formulas, point: dict[Any, Any]) -> Derivation:
-    """A point at which the sides differ, and that the identity does not hold."""
+def refuted(left: Any, right: Any, claim: Claim, point: dict[Any, Any], why: Rule, what: str) -> Derivation:
+    """A point at which the claim about the two sides fails, and that it does not hold."""
+    world: Any = claim.world
     sized = {symbol: value for symbol, value in point.items() if not is_array(value) and symbol.is_integer}
     values = {symbol.xreplace(sized): value for symbol, value in point.items() if symbol not in sized}
     definitions = tuple((s.xreplace(sized), e.xreplace(sized)) for s, e in world.definitions)
     there = Formulas((*values.items(), *definitions))
     work = Work("A counterexample", there)
     for symbol, value in values.items():
-        work.equal(symbol, numerals(value), why=POINT)
+        work.define(symbol, numerals(value), why=POINT)
     for side in (left, right):
-        work.equal(side.xreplace(sized), numerals(at(side, world, point)), why=VALUE)
-    false = Work("The identity is false", world)
-    false.claim(Refuted(world, Equal(world, (left, right)), "the sheet"), FALSE, ("the sheet",))
-    return Derivation("The identity", (work.section(), false.section()))
+        value, shown = numerals(at(side, world, point)), side.xreplace(sized)
+        if shown != value and shown.free_symbols:
+            work.equal(shown, value, why=VALUE)
+    false = Work(f"{what} is false", world)
+    false.claim(Refuted(world, claim, "the sheet"), why, ("the sheet",))
+    return Derivation(what, (work.section(), false.section()))
 
 
 def forms(side: Any, definitions: Any) -> list[tuple[Any, Any]]:

@@ -24,7 +24,7 @@ from derive.checks.reasons.vocabulary import (
     right,
     that,
 )
-from derive.derivation import Claim, Definition, Equal, Refuted
+from derive.derivation import Claim, Definition, Equal, Holds, Identity, Refuted
 from derive.worlds import Formulas
 
 here = in_world(Formulas)
@@ -91,8 +91,17 @@ SHOW = {
     & left(lambda e: not is_array(e), "is a number"),
     "associative law": claims(Equal) & here & about_nothing & differ_in_brackets,
     "the two sides agree": claims(Equal) & here & about_nothing & both_reach_one_form,
-    "the two sides agree at points": claims(Equal) & here & about_nothing,
-    "a false identity": claims(Refuted) & about_is(0, lambda c: c.claim.by, "it says who"),
+    "the two sides agree at points": claims(Identity) & here & about_nothing,
+    "an inequality": claims(Holds)
+    & here
+    & about_nothing
+    & Predicate("something is free", lambda c: is_symbolic(c.left) or is_symbolic(c.right)),
+    "a false identity": claims(Refuted)
+    & Predicate("an identity is refuted", lambda c: isinstance(c.claim.claim, Equal))
+    & about_is(0, lambda c: c.claim.by, "it says who"),
+    "a false inequality": claims(Refuted)
+    & Predicate("an inequality is refuted", lambda c: isinstance(c.claim.claim, Holds))
+    & about_is(0, lambda c: c.claim.by, "it says who"),
     "a counterexample": claims(Equal, Definition)
     & here
     & about_nothing
