@@ -59,7 +59,7 @@ class Equal(Claim):
 
 
 @dataclass(frozen=True)
-class Identity(Equal):
+class Conjecture(Equal):
     """The sides are equal for all values, and nothing that stands before it shows this: it has a tick only where the referee
     proves it, and is else printed as tried."""
 

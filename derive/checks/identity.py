@@ -10,7 +10,7 @@ from sympy import Abs, Max, Min, Piecewise, cancel, fraction, sign, simplify, so
 from derive.algebra.nodes import is_array, plain
 from derive.checks.referee import check, check_equal
 from derive.checks.univariate import elementary, resolved, switching
-from derive.derivation import Identity
+from derive.derivation import Conjecture
 from derive.errors import DeriveError
 from derive.report import Verdict
 from derive.worlds import Formulas
@@ -20,7 +20,7 @@ EXACTLY, BY_BRANCHES = "exactly by SymPy", "branch by branch, exactly by SymPy"
 
 
 @check.register
-def check_identity(claim: Identity, seed: int = 0) -> Verdict:
+def check_identity(claim: Conjecture, seed: int = 0) -> Verdict:
     """At the points of the world first; what no point refutes is proved, or has no tick."""
     verdict = check_equal(claim, seed)
     if not verdict.passed or verdict.strength == "proved":
@@ -31,7 +31,7 @@ def check_identity(claim: Identity, seed: int = 0) -> Verdict:
     return replace(verdict, strength="tried")
 
 
-def proof(claim: Identity) -> str:
+def proof(claim: Conjecture) -> str:
     """In words how all sides were shown to be equal; '' where they were not."""
     world = claim.world
     if not isinstance(world, Formulas) or any(is_array(side) for side in claim.sides):

@@ -26,6 +26,7 @@ from derive.document.outline import (
     RefutedAnswer,
     Sentence,
     SizeTable,
+    relation_of,
     sides_of,
 )
 from derive.document.pictures import picture_tikz
@@ -349,10 +350,12 @@ def _line(line: Line) -> View:
         left = right
     stacked = r"\begin{aligned}[t] " + r" \\ ".join(broken) + r" \end{aligned}"
     mark = Tex(rf"{MARKS[line.has_tick]}{{{_short(line.number)}}}")
+    is_tried = line.strength == "tried"
+    is_result = line.is_result and not is_tried
     return view(
-        one=Tex(_boxed(one, line.is_result)),
-        broken=Tex(_boxed(stacked, line.is_result)),
-        reason=reason(line.reason),
+        one=Tex(_boxed(one, is_result)),
+        broken=Tex(_boxed(stacked, is_result)),
+        reason=Tex(f"{reason(line.reason)} (at the points tried)") if is_tried else reason(line.reason),
         mark=mark,
     )
 
@@ -457,10 +460,14 @@ def _statement(claim: Any) -> str:
     return (
         "$"
         + "".join(
-            latex(s) if k == 0 else f" {relation_between(sides[k - 1], s)} {latex(s)}" for k, s in enumerate(sides)
+            latex(s) if k == 0 else f" {_between(claim, sides[k - 1], s)} {latex(s)}" for k, s in enumerate(sides)
         )
         + "$"
     )
+
+
+def _between(claim: Any, left: Any, right: Any) -> str:
+    return RELATIONS[relation_of(claim)] if relation_of(claim) else relation_between(left, right)
 
 
 # checks and figures

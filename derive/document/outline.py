@@ -211,10 +211,13 @@ def sides_of(claim: Claim) -> tuple[Any, ...]:
     raise TypeError(type(claim).__name__)
 
 
+def relation_of(claim: Claim) -> str:
+    """The sign between the two sides of a relation; '' for what is no relation."""
+    return getattr(claim.relation, "rel_op", "").replace("==", "=") if isinstance(claim, Holds | Assumption) else ""
+
+
 def _extend(blocks: list[Block], number: str, step: Step, sides: tuple[Any, ...], strength: str) -> None:
-    relation = ""
-    if isinstance(step.claim, Holds | Assumption):
-        relation = getattr(step.claim.relation, "rel_op", "").replace("==", "=")
+    relation = relation_of(step.claim)
     lines = [Line(sides[0], tuple(sides[1:]), relation, step.reason, number, step.is_result, strength)]
     last = blocks[-1] if blocks else None
     if (

@@ -7,7 +7,16 @@ from typing import Any
 
 from derive.algebra.notation import relation_between, text
 from derive.derivation import HasShape, Reason
-from derive.document.outline import Chain, Failed, ProblemBlock, RefutedAnswer, Sentence, SizeTable, sides_of
+from derive.document.outline import (
+    Chain,
+    Failed,
+    ProblemBlock,
+    RefutedAnswer,
+    Sentence,
+    SizeTable,
+    relation_of,
+    sides_of,
+)
 from derive.document.statements import SAID, said
 
 INDENT = "    "
@@ -108,4 +117,4 @@ def _statement(claim: Any) -> str:
         return f"{text(claim.of)} is {' x '.join(map(text, claim.shape))}"
     if isinstance(claim, SAID):
         return sentence_text(said(claim))
-    return " = ".join(text(side) for side in sides_of(claim))
+    return f" {relation_of(claim) or '='} ".join(text(side) for side in sides_of(claim))

@@ -21,7 +21,7 @@ TRIES, FAR, TINY = 12, 80, Rational(1, 10**25)
 SMALL = (Integer(1), Integer(2), Integer(-1), Integer(3), Integer(0), Rational(1, 2), Integer(-2))
 SIZES = (0, 1, 2, 3, 5, 10, 30, 100, 1000, Rational(1, 2), Rational(1, 10), Rational(1, 1000))
 LINE = tuple(Integer(way) * Rational(size) for size in SIZES for way in (1, -1))
-BESIDE = (0, Rational(1, 1000), Rational(-1, 1000), 1, -1, 30, -30)
+BESIDE = (0, 1, -1, 30, -30, Rational(1, 1000), Rational(-1, 1000))
 ROUNDS, CLIMBERS = 24, 4  # of the way up, and how many go
 
 Values = dict[Any, Any]

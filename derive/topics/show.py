@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sympy import (
@@ -16,26 +17,45 @@ from sympy import (
     Max,
     Min,
     Mul,
+    Ne,
     Piecewise,
+    Symbol,
     cancel,
     count_ops,
     exp,
     expand,
     factor,
+    preorder_traversal,
     sign,
     simplify,
     together,
 )  # fmt: skip
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
-from sympy.matrices.expressions import ZeroMatrix
+from sympy.matrices.expressions import Identity, MatMul, Transpose, ZeroMatrix
+from sympy.matrices.expressions.matexpr import MatrixSymbol
 
+from derive.algebra import arrays
 from derive.algebra.arrays import Grouped
 from derive.algebra.differentials import chains
 from derive.algebra.functions import TableFunction
-from derive.algebra.nodes import Map, Slot, Softmax, Total, add, is_array, matmul
+from derive.algebra.nodes import Map, Slot, Softmax, Total, add, is_array, matmul, transpose
 from derive.algebra.numbers import numerals
+from derive.algebra.sums import unfolded
 from derive.algebra.tidy import array_scalars, tidy
-from derive.derivation import Answer, Claim, Derivation, Equal, Holds, Identity, Refuted, Rule, Section, Work, rule
+from derive.derivation import (
+    Answer,
+    Assumption,
+    Claim,
+    Conjecture,
+    Derivation,
+    Equal,
+    Holds,
+    Refuted,
+    Rule,
+    Section,
+    Work,
+    rule,
+)
 from derive.problem.types import Equation
 from derive.topics.counterexample import at, differing_point, violating_point
 from derive.topics.registry import questions
@@ -45,6 +65,7 @@ WRITTEN_OUT = rule("names written out", "with the definitions put in")
 DEFINITION = rule("definitions of the functions", "the definitions of the functions")
 TIDY = rule("products and sums tidied", "multiply out and collect")
 EXPONENTIALS = rule("exponential of a sum", "the exponential of a sum is a product")
+INVERSE = rule("matrix times its inverse", "a matrix times its inverse is the identity")
 SIMPLIFY = rule("simplified", "simplify")
 ASSOCIATIVE = rule("associative law", "the product of matrices is associative: it does not depend on the brackets")
 SAME = rule("the two sides agree", "so the two sides are the same")
@@ -53,6 +74,8 @@ FALSE = rule("a false identity", "{0} claims that the sides are equal")
 FALSE_BOUND = rule("a false inequality", "{0} claims that this holds for all values")
 BOUND = rule("an inequality", "for all values of the variables")
 
+FULL_RANK = rule("rank of a factor", "assumed, so that the product has an inverse")
+REGULAR = rule("regular matrix", "assumed, so that the matrix has an inverse")
 POINT = rule("a counterexample", "choose")
 VALUE = rule("value of a side", "the value of this side there")
 SMALL = 60  # operations up to which SymPy simplifies
@@ -68,9 +91,10 @@ class Show:
 
     def derive(self, given: Any) -> Derivation:
         left, right, relation = self.identity
-        world = Formulas(tuple(given.define), tuple(given.domains))
+        world, conditions = invertible([left, right], Formulas(tuple(given.define), tuple(given.domains)))
         if relation is not Eq:
-            return inequality(left, right, relation, world)
+            found = inequality(left, right, relation, world)
+            return replace(found, sections=(*conditions, *found.sections))
         if left != right and (left.has(Grouped) or right.has(Grouped)):
             return bracketed(left, right, world)
         forms_left, forms_right = forms(left, given.define), forms(right, given.define)
@@ -78,8 +102,8 @@ class Show:
         proved = not has_branches(last) and is_zero(last)
         point = None if proved else differing_point(left, right, world)
         if point is not None:
-            return refuted(left, right, Equal(world, (left, right)), point, FALSE, "The identity")
-        sections: list[Section] = []
+            return refuted(left, right, lambda there, a, b: Equal(there, (a, b)), world, point, FALSE)
+        sections = conditions
         for heading, side, steps in (("Left side", left, forms_left), ("Right side", right, forms_right)):
             work = Work(heading, world)
             before = side
@@ -93,9 +117,29 @@ class Show:
         if proved:
             work.equal(left, right, why=SAME, result=True)
         else:
-            work.claim(Identity(world, (left, right)), CHECKED)
+            work.claim(Conjecture(world, (left, right)), CHECKED)
         answer = Answer("identity", right, lambda value: Equal(world, (left, value)), is_main=True)
         return Derivation("The identity", (*sections, work.section()), (answer,))
+
+
+def invertible(exprs: list[Any], world: Formulas) -> tuple[Formulas, list[Section]]:
+    """The conditions under which every inverse exists, stated first; their sizes are such that there are such matrices."""
+    work, small = Work("Conditions", world), []
+    plain = [unfolded(expr, world.definitions) for expr in exprs]
+    for matrix in dict.fromkeys(
+        node.array for expr in plain for node in preorder_traversal(expr) if isinstance(node, arrays.Inv)
+    ):
+        factors = matrix.args if isinstance(matrix, MatMul) and len(matrix.args) == 2 else ()
+        if factors and transpose(factors[0]) == factors[1]:
+            inner = next(f for f in factors if not isinstance(f, Transpose))
+            size = factors[0].shape[0]
+            small += [size] if isinstance(size, Symbol) else []
+            work.claim(Assumption(world, Eq(arrays.Rank(inner), size, evaluate=False)), FULL_RANK)
+        elif isinstance(matrix, MatrixSymbol) and not isinstance(matrix, arrays.PositiveDefinite):
+            work.claim(Assumption(world, Ne(arrays.Det(matrix), 0, evaluate=False)), REGULAR)
+    world = replace(world, small=tuple(small))
+    steps = [replace(step, claim=replace(step.claim, world=world)) for step in work.steps]
+    return world, [Section(work.heading, tuple(steps))] if steps else []
 
 
 def has_branches(expr: Any) -> bool:
@@ -105,18 +149,21 @@ def has_branches(expr: Any) -> bool:
 
 def inequality(left: Any, right: Any, relation: Any, world: Formulas) -> Derivation:
     """The difference as a product, where it is one, and the inequality; a false one is refuted by a point."""
-    claim = Holds(world, relation(left, right, evaluate=False))
+
+    def claim(there: Formulas, a: Any, b: Any) -> Holds:
+        return Holds(there, relation(a, b, evaluate=False))
+
     lower, upper = (left, right) if relation in (Le, Lt) else (right, left)
     point = violating_point(lower, upper, relation in (Lt, Gt), world)
     if point is not None:
-        return refuted(left, right, claim, point, FALSE_BOUND, "The inequality")
+        return refuted(left, right, claim, world, point, FALSE_BOUND)
     sections, gap = [], upper - lower
     if upper != 0 and lower != 0 and not has_arrays(gap) and not has_branches(gap):
         product = factor(gap) if count_ops(gap) <= SMALL else gap
         if product != gap and (product.is_Mul or product.is_Pow):
             sections.append(Work("The difference", world).equal(gap, product, why=SIMPLIFY).section())
-    together = Work("Together", world).claim(claim, BOUND, (), True)
-    answer = Answer("bound", right, lambda value: Holds(world, relation(left, value, evaluate=False)), is_main=True)
+    together = Work("Together", world).claim(claim(world, left, right), BOUND, (), True)
+    answer = Answer("bound", right, lambda value: claim(world, left, value), is_main=True)
     return Derivation("The inequality", (*sections, together.section()), (answer,))
 
 
@@ -128,9 +175,10 @@ def bracketed(left: Any, right: Any, world: Formulas) -> Derivation:
     return Derivation("The identity", (work.section(),), (answer,))
 
 
-def refuted(left: Any, right: Any, claim: Claim, point: dict[Any, Any], why: Rule, what: str) -> Derivation:
-    """A point at which the claim about the two sides fails, and that it does not hold."""
-    world: Any = claim.world
+def refuted(
+    left: Any, right: Any, claim: Callable[..., Claim], world: Formulas, point: dict[Any, Any], why: Rule
+) -> Derivation:
+    """A point at which the claim about the two sides fails, and that it does not hold there."""
     sized = {symbol: value for symbol, value in point.items() if not is_array(value) and symbol.is_integer}
     values = {symbol.xreplace(sized): value for symbol, value in point.items() if symbol not in sized}
     definitions = tuple((s.xreplace(sized), e.xreplace(sized)) for s, e in world.definitions)
@@ -142,8 +190,11 @@ def refuted(left: Any, right: Any, claim: Claim, point: dict[Any, Any], why: Rul
         value, shown = numerals(at(side, world, point)), side.xreplace(sized)
         if shown != value and shown.free_symbols:
             work.equal(shown, value, why=VALUE)
-    false = Work(f"{what} is false", world)
-    false.claim(Refuted(world, claim, "the sheet"), why, ("the sheet",))
+    what = "The identity" if why is FALSE else "The inequality"
+    false = Work(f"{what} is false", there)
+    false.claim(
+        Refuted(there, claim(there, *(s.xreplace(sized) for s in (left, right))), "the sheet"), why, ("the sheet",)
+    )
     return Derivation(what, (work.section(), false.section()))
 
 
@@ -162,6 +213,10 @@ def forms(side: Any, definitions: Any) -> list[tuple[Any, Any]]:
     if split != defined:
         listed.append((split, EXPONENTIALS))
     defined = split
+    cancelled = without_inverses(defined)
+    if cancelled != defined:
+        listed.append((cancelled, INVERSE))
+    defined = cancelled
     collected = tidy(defined, distribute=True) if is_array(defined) or has_arrays(defined) else defined
     if collected != defined:
         listed.append((collected, TIDY))
@@ -170,6 +225,27 @@ def forms(side: Any, definitions: Any) -> list[tuple[Any, Any]]:
         if short != collected:
             listed.append((short, SIMPLIFY))
     return listed or [(side, TIDY)]
+
+
+def without_inverses(expr: Any) -> Any:
+    """M^-1 M and M M^-1 as the identity, and left out beside other factors."""
+    if not getattr(expr, "args", ()) or expr.is_Symbol or isinstance(expr, arrays.Inv):
+        return expr
+    inner = [without_inverses(arg) for arg in expr.args]
+    expr = expr if tuple(inner) == expr.args else expr.func(*inner)
+    if not isinstance(expr, MatMul):
+        return expr
+    scalars, chain = [f for f in expr.args if not is_array(f)], [f for f in expr.args if is_array(f)]
+    for k, f in enumerate(chain):
+        if not isinstance(f, arrays.Inv):
+            continue
+        whole = list(f.array.args) if isinstance(f.array, MatMul) else [f.array]
+        n = len(whole)
+        before, after = chain[max(k - n, 0) : k], chain[k + 1 : k + 1 + n]
+        if after == whole or before == whole:
+            rest = [*chain[:k], *chain[k + 1 + n :]] if after == whole else [*chain[: k - n], *chain[k + 1 :]]
+            return without_inverses(matmul(*scalars, *rest) if rest else matmul(*scalars, Identity(f.shape[0])))
+    return expr
 
 
 def split_exponentials(expr: Any) -> Any:

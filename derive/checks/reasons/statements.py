@@ -7,7 +7,7 @@ from typing import Any
 from sympy import exp
 from sympy.matrices.expressions import MatMul
 
-from derive.algebra.arrays import Grouped
+from derive.algebra.arrays import Det, Grouped, Inv, Rank
 from derive.algebra.functions import TableFunction
 from derive.algebra.nodes import Softmax, is_array
 from derive.checks.reasons.cited import Cited, is_symbolic, is_value, parts, same, symbols
@@ -24,7 +24,7 @@ from derive.checks.reasons.vocabulary import (
     right,
     that,
 )
-from derive.derivation import Claim, Definition, Equal, Holds, Identity, Refuted
+from derive.derivation import Assumption, Claim, Conjecture, Definition, Equal, Holds, Refuted
 from derive.worlds import Formulas
 
 here = in_world(Formulas)
@@ -84,6 +84,7 @@ SHOW = {
     & here
     & about_nothing
     & Predicate("there are fewer exponentials of sums", lambda c: exponents(c.left) > exponents(c.right)),
+    "matrix times its inverse": claims(Equal) & here & about_nothing & gone(Inv),
     "simplified": claims(Equal)
     & here
     & about_nothing
@@ -91,7 +92,9 @@ SHOW = {
     & left(lambda e: not is_array(e), "is a number"),
     "associative law": claims(Equal) & here & about_nothing & differ_in_brackets,
     "the two sides agree": claims(Equal) & here & about_nothing & both_reach_one_form,
-    "the two sides agree at points": claims(Identity) & here & about_nothing,
+    "the two sides agree at points": claims(Conjecture) & here & about_nothing,
+    "rank of a factor": claims(Assumption) & about_nothing & left(lambda e: isinstance(e, Rank), "is a rank"),
+    "regular matrix": claims(Assumption) & about_nothing & left(lambda e: isinstance(e, Det), "is a determinant"),
     "an inequality": claims(Holds)
     & here
     & about_nothing
