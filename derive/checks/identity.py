@@ -9,7 +9,7 @@ from sympy import Abs, Max, Min, Piecewise, cancel, fraction, sign, simplify, so
 
 from derive.algebra.nodes import is_array, plain
 from derive.checks.referee import check, check_equal
-from derive.checks.univariate import elementary, resolved, switching
+from derive.checks.univariate import Interval, Unproved, elementary, pieces, resolved, switching
 from derive.derivation import Conjecture
 from derive.errors import DeriveError
 from derive.report import Verdict
@@ -41,10 +41,21 @@ def proof(claim: Conjecture) -> str:
         sides = [side.xreplace({symbol: meaning}) for side in sides]
     try:
         gaps = [elementary(sides[0] - side) for side in sides[1:]]
-        branches = sum(map(vanishes, gaps))
+        branches = sum(vanishes(gap) or (len(gap.free_symbols) == 1 and vanishes_on_the_line(gap)) for gap in gaps)
     except (DeriveError, NotImplementedError, ValueError, TypeError, ArithmeticError, RecursionError):
         return ""
     return "" if branches < len(gaps) else BY_BRANCHES if any(map(switching, gaps)) else EXACTLY
+
+
+def vanishes_on_the_line(gap: Any) -> bool:
+    """The same for one variable, piece by piece between the breakpoints, which are all found, and at each of them."""
+    (variable,) = gap.free_symbols
+    try:
+        found = pieces(gap, variable, Interval())
+    except Unproved:
+        return False
+    ends = [interval.low for interval, _ in found if interval.low.is_finite]
+    return all(_is_zero(branch) for _, branch in found) and all(_is_zero(gap.xreplace({variable: end})) for end in ends)
 
 
 def vanishes(gap: Any, budget: int = MOST_BRANCHES) -> bool:

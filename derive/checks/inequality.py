@@ -14,6 +14,7 @@ import torch
 from sympy import (
     Abs,
     Dummy,
+    Eq,
     Expr,
     Ge,
     Gt,
@@ -34,6 +35,7 @@ from sympy import (
 from sympy.core.relational import Relational
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
+from derive.algebra.arrays import Rank
 from derive.algebra.nodes import is_array, plain
 from derive.checks.balls import NoBall, Point, truth
 from derive.checks.bindings import Bindings, Drawn
@@ -160,7 +162,12 @@ def _fails(claim: Holds, point: Point) -> bool:
     arrays vanish or are constant refutes nothing: it stays without a tick, and wants a condition."""
     relation, conditions = claim.relation, getattr(claim.world, "conditions", ())
     weaker = {Gt: Ge, Lt: Le}.get(type(relation), type(relation))(*relation.args, evaluate=False)
-    return truth(weaker, point) is False and all(truth(condition, point) for condition in conditions)
+    return truth(weaker, point) is False and all(truth(_as_relation(condition), point) for condition in conditions)
+
+
+def _as_relation(condition: Any) -> Any:
+    """An array stands for its full column rank."""
+    return Eq(Rank(condition), condition.shape[1], evaluate=False) if is_array(condition) else condition
 
 
 def _along(values: dict[Any, torch.Tensor]) -> Iterable[dict[Any, torch.Tensor]]:

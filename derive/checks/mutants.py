@@ -85,6 +85,19 @@ def _of_relation(claim: Holds) -> Iterator[Mutant]:
             return
 
 
+def moved_bounds(claim: Holds) -> Iterator[Mutant]:
+    """The number on one side a few percent larger and smaller. One of the two may well be true: what is asked is that no
+    false one gets a tick."""
+    relation = claim.relation
+    for k, side in enumerate(relation.args):
+        bound = nodes.plain(side)
+        if isinstance(bound, Number) and bound != 0 and relation.free_symbols:
+            for factor in (Rational(97, 100), Rational(103, 100)):
+                sides = [bound * factor if j == k else arg for j, arg in enumerate(relation.args)]
+                moved = relation.func(*sides, evaluate=False)
+                yield Mutant("bound", replace(claim, relation=moved), relation, moved)
+
+
 @mutants.register(IsLimit)
 def _of_limit(claim: IsLimit) -> Iterator[Mutant]:
     if claim.value in (oo, -oo):

@@ -43,12 +43,14 @@ def violating_point(lower: Any, upper: Any, strict: bool, world: Formulas) -> Va
 
     def excess(values: Values) -> Any:
         one, other = (at(side, world, values) for side in (lower, upper))
-        gap = one - other
-        return gap if gap.is_Rational or abs(gap) > TINY * max(abs(one), abs(other)) else Integer(0)
+        return one - other if abs(one - other) > TINY * max(abs(one), abs(other)) else Integer(0)
 
     def fails(values: Values) -> bool:
-        found = excess(values)
-        return bool(found > 0 or (strict and found == 0 and found.is_Rational))
+        """An equality refutes a strict relation where it is exact."""
+        if excess(values) > 0:
+            return True
+        one, other = (at(side, world, values) for side in (lower, upper))
+        return bool(strict and one == other and one.is_Rational and other.is_Rational)
 
     seen: list[tuple[Any, Values]] = []
     for values in points([lower, upper], world):

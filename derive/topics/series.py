@@ -12,7 +12,7 @@ from sympy.calculus.util import minimum
 from sympy.sets.sets import Set
 
 from derive.algebra.functions import TableFunction
-from derive.algebra.nodes import Partial
+from derive.algebra.nodes import At, Partial
 from derive.algebra.scalars import scalar_derivative
 from derive.algebra.shortest import shortest
 from derive.derivation import Answer, Claim, Derivation, Equal, Holds, IsLimit, Section, Work, rule
@@ -29,7 +29,11 @@ LIMIT = rule("limit", "the limit, which values on the way approach")
 SECOND = rule("second derivative of a function", "the second derivative")
 CONVEX = rule("convex", "the second derivative is nowhere negative, so the function is convex")
 CONCAVE = rule("concave", "the second derivative is nowhere positive, so the function is concave")
-NEITHER = rule("neither convex nor concave", "the second derivative has both signs: at {0}, so the function is neither")
+HERE = rule("second derivative at a point", "at {0} it is positive")
+NEITHER = rule(
+    "neither convex nor concave",
+    "the second derivative is positive at {0} and negative at {1}, so the function is neither convex nor concave",
+)
 
 
 @questions("taylor")
@@ -152,11 +156,10 @@ class Convex:
         if sign is None:
             raise NotDerivable("the sign of the second derivative")
         if isinstance(sign, tuple):
-            for point, relation in zip(sign, (Ge, Le), strict=True):
-                there = function.at(point)
-                work.claim(
-                    Holds(there, relation(second, 0, evaluate=False)), NEITHER, (f"{x} = {point}",), relation is Le
-                )
+            for k, point in enumerate(sign):
+                value = shortest(second.xreplace({x: point}))
+                why, about = (NEITHER, sign) if k else (HERE, (point,))
+                work.equal(At(second, x, point), value, why=why, about=about, result=bool(k))
         else:
             relation, why = (Ge, CONVEX) if sign >= 0 else (Le, CONCAVE)
             work.claim(Holds(world, relation(second, 0, evaluate=False)), why, (), True)

@@ -74,8 +74,8 @@ FALSE = rule("a false identity", "{0} claims that the sides are equal")
 FALSE_BOUND = rule("a false inequality", "{0} claims that this holds for all values")
 BOUND = rule("an inequality", "for all values of the variables")
 
-FULL_RANK = rule("rank of a factor", "assumed, so that the product has an inverse")
-REGULAR = rule("regular matrix", "assumed, so that the matrix has an inverse")
+FULL_RANK = rule("rank of a factor", "assumed: rows or columns of {0} are independent")
+REGULAR = rule("regular matrix", "assumed: {0} has an inverse")
 POINT = rule("a counterexample", "choose")
 VALUE = rule("value of a side", "the value of this side there")
 SMALL = 60  # operations up to which SymPy simplifies
@@ -123,21 +123,23 @@ class Show:
 
 
 def invertible(exprs: list[Any], world: Formulas) -> tuple[Formulas, list[Section]]:
-    """The conditions under which every inverse exists, stated first; their sizes are such that there are such matrices."""
-    work, small = Work("Conditions", world), []
-    plain = [unfolded(expr, world.definitions) for expr in exprs]
-    for matrix in dict.fromkeys(
-        node.array for expr in plain for node in preorder_traversal(expr) if isinstance(node, arrays.Inv)
-    ):
+    """The conditions under which every inverse exists, stated first; points are drawn by them."""
+    work, small, conditions = Work("Conditions", world), [], []
+    whole = [unfolded(expr, world.definitions) for expr in exprs]
+    inverses = [node for expr in whole for node in preorder_traversal(expr) if isinstance(node, arrays.Inv)]
+    for matrix in dict.fromkeys(inverse.array for inverse in inverses):
         factors = matrix.args if isinstance(matrix, MatMul) and len(matrix.args) == 2 else ()
         if factors and transpose(factors[0]) == factors[1]:
             inner = next(f for f in factors if not isinstance(f, Transpose))
             size = factors[0].shape[0]
             small += [size] if isinstance(size, Symbol) else []
-            work.claim(Assumption(world, Eq(arrays.Rank(inner), size, evaluate=False)), FULL_RANK)
+            conditions.append(factors[1])
+            work.claim(Assumption(world, Eq(arrays.Rank(inner), size, evaluate=False)), FULL_RANK, (inner,))
         elif isinstance(matrix, MatrixSymbol) and not isinstance(matrix, arrays.PositiveDefinite):
-            work.claim(Assumption(world, Ne(arrays.Det(matrix), 0, evaluate=False)), REGULAR)
-    world = replace(world, small=tuple(small))
+            regular = Ne(arrays.Det(matrix), 0, evaluate=False)
+            conditions.append(regular)
+            work.claim(Assumption(world, regular), REGULAR, (matrix,))
+    world = replace(world, small=tuple(small), conditions=tuple(conditions))
     steps = [replace(step, claim=replace(step.claim, world=world)) for step in work.steps]
     return world, [Section(work.heading, tuple(steps))] if steps else []
 

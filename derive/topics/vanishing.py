@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Integer, Le, Mul, Rational, Symbol
+from sympy import Integer, Le, Mul, Symbol
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from derive.algebra.derivatives import local_derivative
 from derive.algebra.functions import TABLE
-from derive.algebra.nodes import Factors, Gradient, Numeral, prime
-from derive.derivation import Derivation, Holds, Section, Work, rule
-from derive.errors import GivenError
+from derive.algebra.nodes import At, Factors, Gradient, Numeral, prime
+from derive.algebra.steepest import Steepest, steepest
+from derive.derivation import Derivation, Holds, IsLimit, Section, Work, rule
+from derive.errors import GivenError, NotDerivable
 from derive.topics.network import Net, Unit, network_of
 from derive.topics.registry import questions
 from derive.worlds import Formulas
 
 LOCAL = rule("local derivative through depth", "the local derivative")
 AT_MOST = rule("at most so much", "so {0} passes on at most this share of an error, weights aside")
+ATTAINED = rule("a bound that is attained", "no smaller bound holds: here the slope is that large")
+APPROACHED = rule("a bound that is approached", "no smaller bound holds: the slope comes as near to it as one likes")
 DEPTH = rule(
     "product through depth", "an error that goes back through {0} hidden layers keeps at most this share, weights aside"
 )
@@ -52,38 +55,50 @@ class Vanishing:
         return Derivation("Gradients that vanish", (vanishing_section(net, values),))
 
 
-BOUNDS = {
-    "sigmoid": Rational(1, 4),
-    "tanh": Integer(1),
-    "relu": Integer(1),
-    "identity": Integer(1),
-    "softplus": Integer(1),
-}
-
-
 def depth_sections(net: Net) -> list[Section]:
     """How much each activation passes on at most, and the product over all layers before the output's."""
     inner = net.units[:-1]
-    unknown = [unit.activation for unit in inner if unit.activation not in BOUNDS]
-    if unknown or not inner:
-        raise GivenError(
-            "depth is looked at for sigmoid, tanh, relu, softplus and linear hidden layers", ("given", "network")
-        )
-    z = Symbol("z", real=True)
+    if not inner:
+        raise GivenError("depth is looked at for networks with hidden layers", ("given", "network"))
+    bounds = {(unit.activation, unit.parameters): _bound(unit) for unit in inner}
     work = Work("What an activation passes on at most", Formulas())
-    for name in dict.fromkeys(unit.activation for unit in inner):
-        if name == "identity":
-            continue
-        slope = local_derivative(TABLE[name])
-        body = slope.textbook.xreplace({slope.variable: z})
-        work.equal(prime(name, z), body, why=LOCAL)
-        work.claim(Holds(Formulas(), Le(body, BOUNDS[name], evaluate=False)), AT_MOST, (name,))
+    for (name, parameters), bound in bounds.items():
+        if name != "identity":
+            _bound_steps(name, parameters, bound, work)
     together = Work("Over all hidden layers", Formulas())
-    factors = [BOUNDS[unit.activation] for unit in inner]
+    factors = [bounds[unit.activation, unit.parameters].value for unit in inner]
     product = Mul(*factors)
     written = Factors(*map(Numeral, factors)) if len(factors) > 1 else Numeral(factors[0])
     together.equal(written, product, why=DEPTH, about=(Integer(len(inner)),), result=True)
-    return [work.section(), together.section()]
+    return [section for section in (work.section(), together.section()) if section.steps]
+
+
+def _bound(unit: Unit) -> Steepest:
+    """The largest slope of a layer's activation."""
+    if unit.activation not in TABLE:
+        raise GivenError(
+            f"depth is looked at for activations entry by entry, not {unit.activation}", ("given", "network")
+        )
+    try:
+        return steepest(unit.activation, tuple(unit.parameters))
+    except NotDerivable as reason:
+        message = f"{reason}: derive bounds slopes that are rational in an exponential, and nowhere negative"
+        raise GivenError(message, ("given", "network")) from None
+
+
+def _bound_steps(name: str, parameters: tuple[Any, ...], bound: Steepest, work: Work) -> None:
+    """The slope, that it is nowhere larger, and that no smaller bound holds: it has this value, or tends to it."""
+    slope = local_derivative(TABLE[name])
+    z = Symbol("z", real=True)
+    body = slope.textbook.xreplace({slope.variable: z, **dict(zip(slope.parameters, parameters, strict=True))})
+    work.equal(prime(name, z, *parameters), body, why=LOCAL)
+    if not body.has(z):
+        return
+    work.claim(Holds(Formulas(), Le(body, bound.value, evaluate=False)), AT_MOST, (name,))
+    if bound.is_attained:
+        work.equal(At(body, z, bound.at), bound.value, why=ATTAINED)
+    else:
+        work.claim(IsLimit(Formulas(), body, z, bound.at, bound.value), APPROACHED)
 
 
 def vanishing_section(net: Net, values: dict[Any, Any]) -> Section:

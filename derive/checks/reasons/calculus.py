@@ -10,6 +10,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 
 from derive.algebra import arrays
 from derive.algebra.nodes import (
+    At,
     Gradient,
     Map,
     Mean,
@@ -317,6 +318,15 @@ def nothing_pending(c: Cited) -> bool:
     return not pending(c.left) and not pending(c.right)
 
 
+def _both_signs(c: Cited) -> bool:
+    """The step before gives a positive value at the first point named, this one a negative value at the second."""
+    if len(c.about) != 2 or not c.before or not isinstance(c.before[-1].claim, Equal):
+        return False
+    earlier, value = c.before[-1].claim.sides[0], c.before[-1].claim.sides[-1]
+    points = [e.args[2] for e in (earlier, c.left) if isinstance(e, At)]
+    return points == list(c.about) and bool(value > 0) and bool(c.right < 0) and earlier.args[0] == c.left.args[0]
+
+
 ONE_VARIABLE = {
     "sum rule": scalar & rule_of("sum rule"),
     "product rule of two": scalar & rule_of("product rule"),
@@ -378,8 +388,12 @@ SERIES = {
     & at_any_value
     & about_nothing
     & Predicate("the second derivative is not positive", lambda c: _sign_of_second(c, "<=")),
-    "neither convex nor concave": claims(Holds)
-    & speaks_of(0, lambda c, what: _point_named(c, what), "the point is the one named"),
+    "second derivative at a point": claims(Equal)
+    & left(lambda e: isinstance(e, At), "is a value at a point")
+    & about_is(0, lambda c: c.left.args[2], "it names the point"),
+    "neither convex nor concave": claims(Equal)
+    & left(lambda e: isinstance(e, At), "is a value at a point")
+    & Predicate("the second derivative has both signs, at the points named", _both_signs),
 }
 
 
@@ -388,10 +402,6 @@ def _sign_of_second(c: Cited, relation: str) -> bool:
         isinstance(s.claim, Equal) and order(s.claim.sides[0]) == 2 and c.left in s.claim.sides for s in c.before
     )
     return shown and c.claim.relation.rel_op == relation
-
-
-def _point_named(c: Cited, what: Any) -> bool:
-    return any(str(what) == f"{symbol} = {point}" for symbol, point in c.definitions.items())
 
 
 TABLE = {**ADJOINTS, **DIFFERENTIALS, **ONE_VARIABLE, **SERIES}

@@ -93,8 +93,12 @@ SHOW = {
     "associative law": claims(Equal) & here & about_nothing & differ_in_brackets,
     "the two sides agree": claims(Equal) & here & about_nothing & both_reach_one_form,
     "the two sides agree at points": claims(Conjecture) & here & about_nothing,
-    "rank of a factor": claims(Assumption) & about_nothing & left(lambda e: isinstance(e, Rank), "is a rank"),
-    "regular matrix": claims(Assumption) & about_nothing & left(lambda e: isinstance(e, Det), "is a determinant"),
+    "rank of a factor": claims(Assumption)
+    & left(lambda e: isinstance(e, Rank), "is a rank")
+    & about_is(0, lambda c: c.left.args[0], "it names the matrix"),
+    "regular matrix": claims(Assumption)
+    & left(lambda e: isinstance(e, Det), "is a determinant")
+    & about_is(0, lambda c: c.left.args[0], "it names the matrix"),
     "an inequality": claims(Holds)
     & here
     & about_nothing

@@ -8,7 +8,7 @@ from sympy import Add, Mul, Piecewise, Pow
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from derive.algebra.functions import TableFunction
-from derive.algebra.nodes import Factors, Gradient, Partial, Prime, Terms, plain
+from derive.algebra.nodes import At, Factors, Gradient, Partial, Prime, Terms, plain
 from derive.checks.reasons.cited import (
     Cited,
     has,
@@ -28,7 +28,7 @@ from derive.checks.reasons.vocabulary import (
     left,
     right,
 )
-from derive.derivation import Definition, Equal, Holds, IsGradient
+from derive.derivation import Definition, Equal, Holds, IsGradient, IsLimit
 from derive.worlds import Formulas
 
 # the local derivatives
@@ -121,6 +121,12 @@ def silent_source(c: Cited) -> bool:
     return same(c.left.i + 1, c.about[0]) and same(layer + 1, c.about[1])
 
 
+def _bounds_before(c: Cited, of: Any, value: Any) -> bool:
+    """The step before says that the quantity is at most the value."""
+    relation = c.before[-1].claim.relation if c.before and isinstance(c.before[-1].claim, Holds) else None
+    return relation is not None and relation.args[0] == of and same(relation.args[1], value)
+
+
 VANISHING = {
     "unit is off": claims(Holds) & here & Predicate("it names the unit and its layer", is_off),
     "flat branch": claims(Equal)
@@ -182,6 +188,15 @@ VANISHING = {
             )
         ),
     ),
+    "a bound that is attained": claims(Equal)
+    & in_world(Formulas)
+    & about_nothing
+    & left(is_a(At))
+    & Predicate("it is the bound that was shown before", lambda c: _bounds_before(c, c.left.args[0], c.right)),
+    "a bound that is approached": claims(IsLimit)
+    & in_world(Formulas)
+    & about_nothing
+    & Predicate("it is the bound that was shown before", lambda c: _bounds_before(c, c.claim.of, c.claim.value)),
     "product through depth": claims(Equal)
     & in_world(Formulas)
     & left(lambda e: is_value(e) or isinstance(e, Factors), "is a product")
