@@ -69,12 +69,12 @@ INVERSE = rule("matrix times its inverse", "a matrix times its inverse is the id
 SIMPLIFY = rule("simplified", "simplify")
 ASSOCIATIVE = rule("associative law", "the product of matrices is associative: it does not depend on the brackets")
 SAME = rule("the two sides agree", "so the two sides are the same")
-CHECKED = rule("the two sides agree at points", "for all values of the variables")
+CHECKED = rule("the two sides agree at points", "what was to be shown")
 FALSE = rule("a false identity", "{0} claims that the sides are equal")
 FALSE_BOUND = rule("a false inequality", "{0} claims that this holds for all values")
-BOUND = rule("an inequality", "for all values of the variables")
+BOUND = rule("an inequality", "what was to be shown")
 
-FULL_RANK = rule("rank of a factor", "assumed: rows or columns of {0} are independent")
+FULL_RANK = rule("rank of a factor", "assumed: the {1} of {0} are independent")
 REGULAR = rule("regular matrix", "assumed: {0} has an inverse")
 POINT = rule("a counterexample", "choose")
 VALUE = rule("value of a side", "the value of this side there")
@@ -131,10 +131,10 @@ def invertible(exprs: list[Any], world: Formulas) -> tuple[Formulas, list[Sectio
         factors = matrix.args if isinstance(matrix, MatMul) and len(matrix.args) == 2 else ()
         if factors and transpose(factors[0]) == factors[1]:
             inner = next(f for f in factors if not isinstance(f, Transpose))
-            size = factors[0].shape[0]
+            size, which = factors[0].shape[0], "rows" if factors[0] == inner else "columns"
             small += [size] if isinstance(size, Symbol) else []
             conditions.append(factors[1])
-            work.claim(Assumption(world, Eq(arrays.Rank(inner), size, evaluate=False)), FULL_RANK, (inner,))
+            work.claim(Assumption(world, Eq(arrays.Rank(inner), size, evaluate=False)), FULL_RANK, (inner, which))
         elif isinstance(matrix, MatrixSymbol) and not isinstance(matrix, arrays.PositiveDefinite):
             regular = Ne(arrays.Det(matrix), 0, evaluate=False)
             conditions.append(regular)
@@ -190,7 +190,7 @@ def refuted(
         work.define(symbol, numerals(value), why=POINT)
     for side in (left, right):
         value, shown = numerals(at(side, world, point)), side.xreplace(sized)
-        if shown != value and shown.free_symbols:
+        if shown not in values and shown.free_symbols:
             work.equal(shown, value, why=VALUE)
     what = "The identity" if why is FALSE else "The inequality"
     false = Work(f"{what} is false", there)

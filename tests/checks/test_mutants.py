@@ -15,6 +15,7 @@ from derive.checks.referee import kinds
 from derive.derivation import (
     Assumption,
     Claim,
+    Conjecture,
     Definition,
     Equal,
     HasCount,
@@ -83,6 +84,7 @@ def test_every_kind_of_claim_is_mutated_and_judged() -> None:
     """Each kind that has a checker has claims in the problems, mutants of them, and dead ones among these."""
     kinds_seen = (
         Equal,
+        Conjecture,
         IsGradient,
         Holds,
         HasShape,

@@ -68,6 +68,12 @@ def is_given_number(c: Cited) -> bool:
     return c.left in c.definitions and same(c.definitions[c.left], c.right)
 
 
+def _full_side(c: Cited) -> bool:
+    """As many rows (or columns) as the rank says."""
+    rows, columns = c.left.args[0].shape
+    return len(c.about) > 1 and {"rows": rows, "columns": columns}.get(str(c.about[1])) == c.right
+
+
 SHOW = {
     "names written out": claims(Equal, Definition)
     & here
@@ -95,7 +101,8 @@ SHOW = {
     "the two sides agree at points": claims(Conjecture) & here & about_nothing,
     "rank of a factor": claims(Assumption)
     & left(lambda e: isinstance(e, Rank), "is a rank")
-    & about_is(0, lambda c: c.left.args[0], "it names the matrix"),
+    & about_is(0, lambda c: c.left.args[0], "it names the matrix")
+    & Predicate("it says of which the rank is the number", _full_side),
     "regular matrix": claims(Assumption)
     & left(lambda e: isinstance(e, Det), "is a determinant")
     & about_is(0, lambda c: c.left.args[0], "it names the matrix"),
