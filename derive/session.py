@@ -82,6 +82,7 @@ def build_sheets(
 ) -> Outcome:
     """Every sheet to a PDF in `out`, and the manifest: all of them come out when all are whole."""
     from derive.document.engine import command, typeset
+    from derive.document.glyphs import unset_characters
     from derive.document.staging import staging
     from derive.manifest import FORMAT, sheet_data
 
@@ -101,6 +102,11 @@ def build_sheets(
         return typeset(render(sheet, results, problems_only, templates), stage, name, engine, pictures(results))
 
     def finish(sheet: Sheet, results: list[Result], faults: list[Fault]) -> None:
+        unset = [fault for result in results for fault in unset_characters(result.problem)]
+        outcome.faults += unset
+        for fault in unset:
+            progress.complain(str(fault))
+        results = [r for r in results if all(fault.path != r.problem.path for fault in unset)]
         made, results, complaints = printable(sheet, results, print_sheet)
         outcome.broken += complaints
         for line in complaints:
@@ -110,7 +116,7 @@ def build_sheets(
             progress.complain(f"{box.problem}: a line is {box.points:.1f} pt too wide (line {box.line} of {made.tex})")
         if made:
             written.append(made.pdf)
-        manifest.append(sheet_data(sheet, results, faults, files))
+        manifest.append(sheet_data(sheet, results, [*faults, *unset], files))
 
     with staging(out) as stage:
         _each_sheet(sheets, outcome, progress, jobs, seed, limits, finish)

@@ -93,7 +93,8 @@ def _edges(given: Any, k: int, left: list[Unit], right: list[Unit], sizes: list[
 
 @dataclass(frozen=True)
 class Box:
-    """A layer in a chain of boxes: its place in the grid, its name, and the size that leaves it."""
+    """A layer in a chain of boxes: its place in the grid, its name, the size that leaves it, and how many of it follow one
+    another."""
 
     row: int
     column: int
@@ -101,6 +102,7 @@ class Box:
     size: tuple[Any, ...]
     loops: bool = False
     adds: bool = False
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -130,5 +132,6 @@ def chain_figure(given: Any) -> ChainFigure | None:
             name = activation.name if name == "activate" else f"{name}, {activation.name}"
         k = len(boxes)
         recurrent = layer.call == "recurrent"
-        boxes.append(Box(k // IN_A_ROW, k % IN_A_ROW, name, shape, recurrent, layer.torch == "residual"))
+        times = getattr(layer, "repeat", 1)
+        boxes.append(Box(k // IN_A_ROW, k % IN_A_ROW, name, shape, recurrent, layer.torch == "residual", times))
     return ChainFigure(tuple(boxes)) if len(boxes) <= MOST_BOXES else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sympy import MatrixBase
 from sympy.matrices.expressions import MatAdd
 
 from derive.algebra.formula import parse_formula
@@ -34,7 +35,7 @@ from derive.document.statements import SAID, SIGNS, said
 from derive.document.templates import Tex, environment, escaped, template_text
 from derive.errors import FormulaError
 
-WIDE = 95  # characters of LaTeX from which a sum is worth breaking
+WIDE = 68  # visible signs of a row of a broken sum
 NARROW = 60  # visible signs up to which a sum of arrays stays in one line
 
 
@@ -197,9 +198,10 @@ def boxes_tikz(figure: ChainFigure) -> Tex:
     for k, box in enumerate(figure.boxes):
         at = _at(3.1 * box.column, -1.9 * box.row)
         size = r" \times ".join(map(str, box.size))
+        name = escaped(box.name) + (rf" $\times\, {box.times}$" if box.times > 1 else "")
         lines.append(
             rf"\node[draw=ink,fill=unit,rounded corners=1.5pt,line width=0.5pt,minimum width=20mm,minimum height=8mm,"
-            rf"align=center,inner sep=2pt,font=\scriptsize] (b{k}) at {at} {{{escaped(box.name)}\\{{\color{{quiet}}${size}$}}}};"
+            rf"align=center,inner sep=2pt,font=\scriptsize] (b{k}) at {at} {{{name}\\{{\color{{quiet}}${size}$}}}};"
         )
         if box.loops:
             lines.append(rf"\draw[->,ink,line width=0.5pt] (b{k}.70) to[out=70,in=110,looseness=4] (b{k}.110);")
@@ -396,12 +398,16 @@ def _broken(relation: str, side: Any) -> list[str]:
     """The rows of a side: one where it is short, else broken before the signs of its sum."""
     prefix, terms, suffix = signed_terms(side)
     whole = _side(side)
+    if isinstance(side, MatrixBase) and side.shape[1] > 1:
+        first, *rest = matrix_blocks(side)
+        return [rf"{{}} {relation} {{}} & {first}", *[rf"& \quad{{}} {block}" for block in rest]]
     if len(terms) < 2 or (isinstance(side, MatAdd) and _visible(whole) < NARROW):
-        return [rf"{{}} {relation} {{}} & {whole}"]
+        first, *rest = pieces_between_matrices(whole)
+        return [rf"{{}} {relation} {{}} & {first}", *[rf"& \quad{{}} {piece}" for piece in rest]]
     rows, current = [], ""
-    limit = max(WIDE, max(map(len, terms)) + 1) if not isinstance(side, MatAdd) else 0
+    limit = WIDE if not isinstance(side, MatAdd) else 0
     for term in terms:
-        if current and len(current) + len(term) > limit:
+        if current and _visible(current + term) > limit:
             rows.append(current)
             current = ""
         current += term
@@ -409,6 +415,50 @@ def _broken(relation: str, side: Any) -> list[str]:
     first, *rest = rows
     listed = [rf"{{}} {relation} {prefix} {{}} & {first}", *[rf"& \quad{{}} {row}" for row in rest]]
     return [*listed[:-1], f"{listed[-1]} {suffix}"]
+
+
+def matrix_blocks(matrix: Any) -> list[str]:
+    """A wide matrix in blocks of columns, one below the other: it opens in the first and closes in the last."""
+    columns = [[latex(entry) for entry in matrix[:, k]] for k in range(matrix.shape[1])]
+    blocks: list[list[list[str]]] = [[]]
+    width = 0
+    for column in columns:
+        needed = max(map(_visible, column)) + 2
+        if blocks[-1] and width + needed > NARROW:
+            blocks.append([])
+            width = 0
+        blocks[-1].append(column)
+        width += needed
+    printed = []
+    for k, block in enumerate(blocks):
+        rows = r" \\ ".join(" & ".join(row) for row in zip(*block, strict=True))
+        opens, closes = "[" if k == 0 else ".", "]" if k == len(blocks) - 1 else "."
+        printed.append(rf"\left{opens}\begin{{matrix}} {rows} \end{{matrix}}\right{closes}")
+    return printed
+
+
+def pieces_between_matrices(tex: str) -> list[str]:
+    """A printed product broken after its matrices, where it is too wide to stand in one line."""
+    pieces, current, depth = [], "", 0
+    for token in re.split(
+        r"(\\begin\{\w+\}|\\end\{\w+\}(?:\^\{[^{}]*\})?|\\left(?![a-z])|\\right(?![a-z])|\\[{}]|[{}])", tex
+    ):
+        depth += (
+            token.startswith((r"\begin", r"\left"))
+            + (token == "{")
+            - token.startswith((r"\end", r"\right"))
+            - (token == "}")
+        )
+        current += token
+        if depth == 0 and token.startswith(r"\end") and _visible(current) > NARROW / 2:
+            pieces.append(current)
+            current = ""
+    if current.strip():
+        if pieces and _visible(current) < NARROW / 4:
+            pieces[-1] += current
+        else:
+            pieces.append(current)
+    return pieces or [tex]
 
 
 def _visible(tex: str) -> int:

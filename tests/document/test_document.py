@@ -10,6 +10,7 @@ from jinja2.exceptions import SecurityError, UndefinedError
 from sympy import ImmutableDenseMatrix, Integer, Rational, Symbol
 
 from derive.algebra.nodes import Numeral, Terms
+from derive.algebra.notation import latex
 from derive.derivation import Derivation, Equal, Rule, Section, Solution, Work
 from derive.document.engine import TexError, problem_at, typeset, write_text
 from derive.document.latex import prose
@@ -163,3 +164,18 @@ def test_sections_that_repeat_are_written_once() -> None:
     first, second = solve(sheet.problems[0]).derivations
     assert not set(first.sections) & set(second.sections)
     assert isinstance(first.sections[0], Section)
+
+
+def test_a_wide_matrix_is_broken_into_blocks_of_columns() -> None:
+    from derive.document.latex import matrix_blocks, pieces_between_matrices
+
+    matrix = ImmutableDenseMatrix(2, 40, lambda i, j: Numeral(Rational(100 * i + j, 8)))
+    blocks = matrix_blocks(matrix)
+    rows = [block.partition("{matrix} ")[2].partition(r" \end")[0].split(r" \\ ") for block in blocks]
+    assert [" & ".join(parts) for parts in zip(*rows, strict=True)] == [
+        " & ".join(latex(entry) for entry in matrix[i, :]) for i in range(2)
+    ]
+    assert blocks[0].startswith(r"\left[") and blocks[-1].endswith(r"\right]") and len(blocks) > 2
+    product = r"\begin{bmatrix} " + " & ".join(map(str, range(30))) + r" \end{bmatrix}^{\top}"
+    assert "".join(pieces_between_matrices(f"2 {product} {product} x")) == f"2 {product} {product} x"
+    assert len(pieces_between_matrices(f"2 {product} {product} x")) == 2
