@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -25,6 +26,7 @@ WORTH_A_PROCESS = 64  # problems from which more than one worker pays
 MOST_WORKERS = 4
 PRELOADED = ["derive.topics", "derive.catalogue", "derive.checks.judges", "derive.workers"]
 TICK = 0.25  # seconds between two looks of a worker at its memory and at the process that started it
+PATIENCE = 5  # how many times its limit a problem may take by the clock
 TOO_LARGE = 77  # the exit status of a worker that ended itself because of its memory
 
 
@@ -58,6 +60,26 @@ class _Worker:
     is_ready: bool = False
     at: int | None = None  # the problem that it works on
     until: float = float("inf")
+    since: float = 0.0  # when it was given that problem
+    spent: float = 0.0  # the processor's seconds that it had used by then
+
+    def seconds_left(self, limit: float) -> float:
+        """What it has left of its limit, in seconds of the processor, so that a busy machine ends nothing early; of the clock
+        where the system does not tell, and where most of the time it waits."""
+        waited = monotonic() - self.since
+        used = processor_seconds(self.process.pid)
+        if used is None or waited > PATIENCE * limit:
+            return limit - waited
+        return limit - (used - self.spent)
+
+
+def processor_seconds(pid: int | None) -> float | None:
+    """The seconds of the processor that a process has used; None where the system does not tell (Linux does)."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 class _Crew:
@@ -107,6 +129,10 @@ class _Crew:
             if worker.line in heard:
                 self.hear(worker)
             elif worker.until <= monotonic():
+                left = worker.seconds_left(self.limits.seconds) if worker.at is not None else 0
+                if left > 0:
+                    worker.until = monotonic() + max(left, TICK)
+                    continue
                 worker.process.kill()
                 self.lose(
                     worker, f"this takes longer than the {self.limits.seconds:g} s that one problem may take; --limit"
@@ -119,6 +145,7 @@ class _Crew:
             self.done[k] = (fault_of_derive(error, self.problems[k].path),)
             return
         worker.at, worker.until = k, monotonic() + self.limits.seconds
+        worker.since, worker.spent = monotonic(), processor_seconds(worker.process.pid) or 0.0
         with suppress(OSError):  # a worker that has ended is noticed when it is listened to
             worker.line.send_bytes(parcel)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sympy import Eq
+
 from derive.algebra.nodes import is_array
 from derive.derivation import Derivation, Reason, Section, Work, rule
-from derive.errors import NotDerivable
+from derive.errors import GivenError, NotDerivable
 from derive.problem.types import Equation, Formula, SymbolNames
 from derive.topics.extremum import Extremum, has_arrays, need_unknowns
 from derive.topics.one_unknown import one_unknown_derivation
@@ -52,6 +54,11 @@ def study(given: Any, objective: Any, over: tuple[Any, ...], constraint: Any, si
     """Scalars in a formula without data are studied to the end; sums over data that are quadratic in scalars are solved in
     centred sums; everything else by derivatives in vectors and matrices."""
     need_unknowns(given, over)
+    if constraint is not None:
+        *sides, relation = constraint
+        if relation is not Eq:
+            raise GivenError("a constraint is an equation here: left == right")
+        constraint = tuple(sides)
     problem = Extremum(given, objective, over, sign)
     general = Stationary(given, objective, over, constraint, sign)
     if constraint is not None or any(map(is_array, over)):
