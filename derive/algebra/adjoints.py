@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import singledispatch
 from typing import Any
 
-from sympy import Add, Basic, Function, Integer, Mul, Number, NumberSymbol, Piecewise, Pow, Symbol, exp
+from sympy import Add, Basic, Function, Integer, Max, Min, Mul, Number, NumberSymbol, Piecewise, Pow, Symbol, exp
 from sympy.matrices.expressions import Identity, MatAdd, MatMul, OneMatrix, Transpose, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 from sympy.matrices.immutable import ImmutableDenseMatrix
@@ -95,6 +95,8 @@ def _adjoint_of_mean(expr: Mean, bar: Any) -> Iterator[Contribution]:
 @pull_back.register(Mul)
 @pull_back.register(Pow)
 @pull_back.register(Function)
+@pull_back.register(Max)
+@pull_back.register(Min)
 def _adjoint_of_scalar(expr: Any, bar: Any) -> Iterator[Contribution]:
     """y = f(a, b):  dy = f_a da + f_b db, for the symbols and the scalars made of arrays in f."""
     for part in parts(expr):

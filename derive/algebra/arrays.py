@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from sympy import Basic, Expr, Integer, MatrixExpr, Symbol, Tuple
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 
-from derive.algebra.nodes import Softmax
+from derive.algebra.nodes import OfArray, Softmax
 from derive.errors import ShapeError
 
 
@@ -79,18 +79,10 @@ class Column(MatrixSymbol):
     """A matrix of one column by name, which NumPy repeats along rows; a vector is repeated as a row."""
 
 
-class _OfArrays(Expr):
-    """A scalar made of one array."""
+class _OfArrays(OfArray):
+    """A real number made of one array."""
 
-    is_commutative = True
     is_real = True
-
-    def __new__(cls, array: Any) -> Expr:
-        return Expr.__new__(cls, array)
-
-    @property
-    def array(self) -> Any:
-        return self.args[0]
 
 
 class Scalar(_OfArrays):

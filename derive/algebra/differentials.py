@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import singledispatch
 from typing import Any
 
-from sympy import Add, Function, Integer, Mul, Number, NumberSymbol, Pow, Symbol
+from sympy import Add, Function, Integer, Max, Min, Mul, Number, NumberSymbol, Pow, Symbol
 from sympy.matrices.expressions import Identity, MatAdd, MatMul, OneMatrix, Transpose, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 from sympy.matrices.immutable import ImmutableDenseMatrix
@@ -109,6 +109,8 @@ def _map(expr: Map, changes: Changes) -> Any:
 @change.register(Mul)
 @change.register(Pow)
 @change.register(Function)
+@change.register(Max)
+@change.register(Min)
 def _scalar(expr: Any, changes: Changes) -> Any:
     """d f(a, b) = f_a da + f_b db."""
     terms = []

@@ -300,7 +300,7 @@ class _Reader:
                 raise self.fault(node, "0 to this power")
             if base.expr.is_negative and not power.is_Integer:
                 raise self.fault(node, "there is no such power among the real numbers")
-            if abs(math.log10(max(abs(magnitude(base.expr)), 1e-300))) * float(abs(power)) > 300:
+            if base.expr != 0 and abs(math.log10(max(abs(magnitude(base.expr)), 1e-300))) * float(abs(power)) > 300:
                 raise self.fault(node, "this number is too large or too small to be computed with")
         return Value(Pow(base.expr, power))
 

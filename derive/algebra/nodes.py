@@ -25,7 +25,7 @@ from sympy import (
 from sympy.core.symbol import Str
 from sympy.core.sympify import _sympify as strict  # numbers and expressions only: text is never evaluated
 from sympy.matrices.expressions import MatAdd, MatMul, OneMatrix, Transpose
-from sympy.matrices.expressions.matexpr import MatrixElement
+from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 
 from derive.errors import NotDerivable, ShapeError
 
@@ -284,10 +284,12 @@ def _pruned(body: Expr, arrays: list[Array]) -> tuple[Expr, list[Array]]:
     return filled(body, renumbered), [arrays[k] for k in used]
 
 
-class Total(Expr):
-    """The sum of all entries of an array, a scalar."""
+class OfArray(Expr):
+    """Base of scalars that are made of one array. SymPy's rewriting of scalars takes them as they are: inside, where products
+    do not commute, it would go wrong."""
 
     is_commutative = True
+    is_Atom = True
 
     def __new__(cls, array: Any) -> Expr:
         return Expr.__new__(cls, array)
@@ -295,6 +297,24 @@ class Total(Expr):
     @property
     def array(self) -> Array:
         return self.args[0]
+
+    def _sympystr(self, printer: Any) -> str:
+        """By this SymPy puts terms in order; its own printing of products takes time exponential in how deep they stand in one
+        another."""
+        return signature(self)
+
+
+def signature(thing: Any) -> str:
+    """A text by which expressions are put in the same order each time, in time linear in their size."""
+    if isinstance(thing, tuple):
+        return ", ".join(map(signature, thing))
+    if not getattr(thing, "args", ()) or isinstance(thing, MatrixSymbol):
+        return str(thing)
+    return f"{type(thing).__name__}({', '.join(map(signature, thing.args))})"
+
+
+class Total(OfArray):
+    """The sum of all entries of an array, a scalar."""
 
     def _eval_derivative(self, symbol: Symbol) -> Expr:
         if symbol in self.free_symbols:
@@ -302,17 +322,8 @@ class Total(Expr):
         return Integer(0)
 
 
-class Mean(Expr):
+class Mean(OfArray):
     """The mean of all entries of an array, a scalar; of a named vector it is written with a bar."""
-
-    is_commutative = True
-
-    def __new__(cls, array: Any) -> Expr:
-        return Expr.__new__(cls, array)
-
-    @property
-    def array(self) -> Array:
-        return self.args[0]
 
     def _eval_derivative(self, symbol: Symbol) -> Expr:
         if symbol in self.free_symbols:

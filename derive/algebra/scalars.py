@@ -27,6 +27,7 @@ from sympy import (
     sqrt,
 )
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import ITE, And, Not, Or
 
 from derive.algebra.functions import TableFunction
 from derive.algebra.nodes import Written, is_array, plain
@@ -42,7 +43,14 @@ def scalar_derivative(expr: Any, symbol: Basic) -> Any:
         return Integer(0)  # another of the parts below, which are differentiated one by one
     if not depends(expr, symbol):
         return Integer(0)
-    return derivative(expr, symbol)
+    return decided(derivative(expr, symbol))
+
+
+def decided(expr: Any) -> Any:
+    """Branches that are decided by branches, as and, or: (a if c else b) is (c and a) or (not c and b)."""
+    if not expr.has(ITE):
+        return expr
+    return expr.replace(ITE, lambda c, a, b: Or(And(c, a), And(Not(c), b)))
 
 
 def depends(expr: Any, symbol: Basic) -> bool:
@@ -115,14 +123,24 @@ def _extreme(expr: Any, symbol: Basic) -> Any:
     """max(u, v)' = u' where u > v, v' elsewhere; min with the order turned."""
     first, *rest = sorted(expr.args, key=lambda a: not depends(a, symbol))
     other = rest[0] if len(rest) == 1 else expr.func(*rest)
-    condition = first > other if isinstance(expr, Max) else first < other
-    return Piecewise((scalar_derivative(first, symbol), condition), (scalar_derivative(other, symbol), True))
+    larger, smaller = (first, other) if isinstance(expr, Max) else (other, first)
+    return chosen(scalar_derivative(first, symbol), larger, smaller, scalar_derivative(other, symbol))
 
 
-@derivative.register(Piecewise)
-def _branches(expr: Piecewise, symbol: Basic) -> Any:
-    """Branch by branch; the conditions decide as before."""
-    return Piecewise(*[(scalar_derivative(value, symbol), condition) for value, condition in expr.args])
+def chosen(value: Any, larger: Any, smaller: Any, otherwise: Any) -> Any:
+    """`value` where larger > smaller. SymPy turns some comparisons to and fro without end; another form of the same is found."""
+    for relation in (larger > smaller, larger - smaller > 0, smaller - larger < 0):
+        try:
+            return Piecewise((value, relation), (otherwise, True))
+        except RecursionError:
+            continue
+    raise NotDerivable(f"the comparison of {larger} and {smaller}")
+
+
+@derivative.register(sign)
+def _sign(expr: Any, symbol: Basic) -> Any:
+    """sign(u)' = 0, away from 0."""
+    return Integer(0)
 
 
 @derivative.register(TableFunction)
@@ -139,7 +157,7 @@ def _written(expr: Written, symbol: Basic) -> Any:
     return scalar_derivative(plain(expr), symbol)
 
 
-SCALAR_TYPES = (Add, Mul, Pow, exp, log, erf, Abs, Max, Min, Piecewise, TableFunction, Written)
+SCALAR_TYPES = (Add, Mul, Pow, exp, log, erf, Abs, sign, Max, Min, Piecewise, TableFunction, Written)
 
 
 def parts(expr: Any) -> list[Basic]:
@@ -166,3 +184,6 @@ def parts(expr: Any) -> list[Basic]:
 
 def _sides(condition: Any) -> list[Any]:
     return [side for relation in condition.atoms(Relational) for side in relation.args]
+
+
+from derive.algebra import branches  # noqa: E402, F401  the rule of branches

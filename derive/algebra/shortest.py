@@ -13,6 +13,7 @@ from derive.algebra.quotients import signed
 from derive.algebra.tidy import array_scalars
 
 SMALL = 120  # operations up to which an expression is rewritten
+SIMPLE = 25  # operations up to which SymPy's own simplification is tried, which takes long
 
 
 def shortest(expr: Any) -> Any:
@@ -24,13 +25,14 @@ def shortest(expr: Any) -> Any:
     inside: dict[Any, Any] = {node: Dummy(real=True) for node in [*array_scalars(value), *value.atoms(Piecewise)]}
     back = {dummy: node for node, dummy in inside.items()}
     flat = value.xreplace(inside)
-    return min(forms(flat), key=lambda e: (count_ops(e), len(str(e)))).xreplace(back)
+    return min(forms(flat), key=count_ops).xreplace(back)
 
 
 def forms(flat: Expr) -> Iterator[Any]:
-    """Equal forms of an expression, itself first."""
+    """Equal forms of an expression, the better ones first: itself, with signs and factors as one writes them, multiplied out."""
     yield flat
     top, bottom = fraction(cancel(together(flat)))
-    for form in (signed(factor(top) / factor(bottom)), top / bottom, factor(flat), simplify(flat)):
+    found = [signed(factor(top) / factor(bottom)), top / bottom, factor(flat)]
+    for form in [*found, *([simplify(flat)] if count_ops(flat) < SIMPLE else [])]:
         if not form.has(nan, zoo) and not form.has(HyperbolicFunction):
             yield form

@@ -7,6 +7,7 @@ be multiplied out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from sympy import (
@@ -31,7 +32,7 @@ from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra import arrays
 from derive.algebra.functions import TABLE
-from derive.algebra.nodes import Map, Mean, Slot, Softmax, Total, filled, is_array, matmul
+from derive.algebra.nodes import Map, Mean, Slot, Softmax, Total, filled, is_array, matmul, signature
 from derive.algebra.quotients import signed
 
 Chain = tuple[Any, ...]  # the factors of a product
@@ -41,6 +42,7 @@ ONE = Integer(1)
 LARGEST_BODY = 80  # operations up to which an entrywise expression is simplified
 
 
+@lru_cache(maxsize=4096)
 def tidy(expr: Any, distribute: bool = False) -> Any:
     """The same value in the form a teacher writes; with `distribute`, brackets in products are multiplied out."""
     return _Tidy(distribute).of(with_means(expr))
@@ -380,16 +382,6 @@ def inverse(array: Any) -> Any:
 # scalars of products
 
 
-def signature(thing: Any) -> str:
-    """A text by which expressions are put in the same order each time. SymPy's own printing asks every product for its
-    shape, which takes time exponential in how deep products stand in one another."""
-    if isinstance(thing, tuple):
-        return ", ".join(map(signature, thing))
-    if not getattr(thing, "args", ()) or isinstance(thing, MatrixSymbol):
-        return str(thing)
-    return f"{type(thing).__name__}({', '.join(map(signature, thing.args))})"
-
-
 def _scalar_of(chain: Chain) -> Any:
     """x' A y, read in the direction with fewer transposes."""
     if chain[0].shape == (1, 1) and len(chain) == 1:
@@ -534,7 +526,15 @@ def is_negative(scalar: Any) -> bool:
 
 
 def content_of(terms: list[Term]) -> tuple[Any, list[Term]]:
-    """The common scalar of all terms, and the terms without it: 2 X w - 2 y = 2 (X w - y)."""
+    """The common scalar of all terms, and the terms without it: 2 X w - 2 y = 2 (X w - y). Branches, which may be zero, are taken
+    out and not divided by."""
+    branches = {node: Dummy() for scalar, _ in terms for node in scalar.atoms(Piecewise)}
+    back = {letter: node for node, letter in branches.items()}
+    content, rest = _content([(scalar.xreplace(branches), chain) for scalar, chain in terms])
+    return content.xreplace(back), [(scalar.xreplace(back), chain) for scalar, chain in rest]
+
+
+def _content(terms: list[Term]) -> tuple[Any, list[Term]]:
     scalars = [scalar for scalar, _ in terms]
     content = scalars[0]
     for scalar in scalars[1:]:

@@ -10,6 +10,7 @@ from derive.topics import forward as forward
 from derive.topics import gradient as gradient
 from derive.topics import growth as growth
 from derive.topics import jacobian as jacobian
+from derive.topics import limits as limits
 from derive.topics import logic as logic
 from derive.topics import loss as loss
 from derive.topics import minimise as minimise

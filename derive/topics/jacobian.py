@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sympy import Basic, Symbol
@@ -17,7 +17,7 @@ from derive.algebra.tidy import tidy
 from derive.derivation import Answer, Claim, Derivation, Equal, Section, Work, rule
 from derive.errors import GivenError
 from derive.problem.types import Formula, SymbolNames
-from derive.topics.objective import Objective, definition_section, gradient_section
+from derive.topics.objective import Objective, gradient_section, opening
 from derive.topics.registry import questions
 from derive.worlds import Formulas
 
@@ -48,14 +48,14 @@ class JacobianQuestion:
             need_array(x)
             objective = Objective(given, self.of, (x,))
             section, matrix = differential_section(objective, x, objective.symbol, arrays.Jacobian(objective.symbol, x))
-            sections += [definition_section(objective), section]
+            sections += [*opening(objective), section]
             answers.append(Answer(x.name, matrix, jacobian_claim(objective, x)))
         return Derivation("The Jacobian", tuple(dict.fromkeys(sections)), tuple(answers))
 
 
 def jacobian_claim(objective: Objective, x: Any) -> Callable[[Any], Claim]:
     """What an author's value for a Jacobian says."""
-    return lambda value: Equal(objective.world, (arrays.Jacobian(objective.symbol, x), value))
+    return lambda value: Equal(objective.smooth, (arrays.Jacobian(objective.symbol, x), value))
 
 
 @questions("hessian")
@@ -74,7 +74,7 @@ class HessianQuestion:
         for x in self.wrt:
             need_array(x)
             objective = Objective(given, self.of, (x,))
-            sections += [definition_section(objective), gradient_section(objective, f"Gradient in {x}")]
+            sections += [*opening(objective), gradient_section(objective, f"Gradient in {x}")]
             section, matrix = hessian_section(objective, x)
             sections.append(section)
             answers.append(Answer(x.name, matrix, hessian_claim(objective, x)))
@@ -83,14 +83,14 @@ class HessianQuestion:
 
 def hessian_claim(objective: Objective, x: Any) -> Callable[[Any], Claim]:
     """What an author's value for a Hessian says."""
-    return lambda value: Equal(objective.world, (arrays.Hessian(objective.symbol, x), value))
+    return lambda value: Equal(objective.smooth, (arrays.Hessian(objective.symbol, x), value))
 
 
 def hessian_section(objective: Objective, x: Any) -> tuple[Section, Any]:
     """The differential of the gradient, and the matrix in it. Symmetric matrices are differentiated as any others."""
     if isinstance(x, arrays.Symmetric):
         value = hessian(objective.written_out(objective.expr), x)
-        work = Work("Second derivatives", objective.world)
+        work = Work("Second derivatives", objective.smooth)
         work.equal(arrays.Hessian(objective.symbol, x), value, why=READ_OFF_VEC, result=True)
         return work.section(), value
     gradient = gradient_symbol(objective.symbol, x)
@@ -110,7 +110,7 @@ def differential_section(
     dx = arrays.SmallChange(f"d{x.name}", *x.shape)
     changes: dict[Any, Any] = {x: dx}
     known: list[tuple[Any, Any]] = []
-    world = objective.world
+    world = objective.smooth
     work = Work("Differentials", world)
     last = objective.symbol if value is None else None
     steps = [(s, e) for s, e in objective.moving if s != last]
@@ -155,7 +155,7 @@ def _change_symbol(symbol: Any) -> Any:
 def _with(world: Formulas, ds: Any, symbol: Any, x: Any, dx: Any) -> Formulas:
     """The world that knows the change of a quantity as torch finds it."""
     node = arrays.Change if is_array(symbol) else arrays.ScalarChange
-    return Formulas((*world.definitions, (ds, node(symbol, x, dx))), world.domains)
+    return replace(world, definitions=(*world.definitions, (ds, node(symbol, x, dx))))
 
 
 @questions("directional_derivative")
@@ -176,11 +176,11 @@ class DirectionalDerivative:
         objective = Objective(given, self.of, (x,))
         gradient = objective.written_out(objective.gradients[x])
         value = paired(gradient, self.along)
-        work = Work("Along the direction", objective.world)
+        work = Work("Along the direction", objective.smooth)
         left = arrays.ScalarChange(objective.symbol, x, self.along)
         work.equal(left, paired(gradient_symbol(objective.symbol, x), self.along), value, why=ALONG, result=True)
-        sections = (definition_section(objective), gradient_section(objective, "Gradient"), work.section())
-        answer = Answer("derivative", value, lambda v: Equal(objective.world, (left, v)), is_main=True)
+        sections = (*opening(objective), gradient_section(objective, "Gradient"), work.section())
+        answer = Answer("derivative", value, lambda v: Equal(objective.smooth, (left, v)), is_main=True)
         return Derivation("The directional derivative", sections, (answer,))
 
 

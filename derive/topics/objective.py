@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from sympy import Add, Basic, Integer, Mul, Symbol
+from sympy import ITE, Add, Basic, Gt, Integer, Mul, Ne, Symbol
 from sympy.matrices.expressions import Identity, MatAdd, MatMul, OneMatrix, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 
 from derive.algebra import arrays
 from derive.algebra.adjoints import adjoints
+from derive.algebra.domains import Condition, conditions
+from derive.algebra.kinks import Kink, kinks
 from derive.algebra.naming import Namer, by_means, by_names, without
 from derive.algebra.nodes import Map, Mean, Softmax, Total, gradient_symbol, is_array
 from derive.algebra.shortest import shortest
 from derive.algebra.tidy import pushed, tidy
-from derive.derivation import Rule, Section, Work, rule
+from derive.derivation import Assumption, Rule, Section, Work, rule
 from derive.errors import GivenError
 from derive.worlds import Formulas
 
@@ -41,6 +43,24 @@ COPIED = rule("chain rule through patches", "each entry collects from all window
 LEADS = rule("chain rule through windows' largest entries", "only the largest entry of a window passes something on")
 KEPT_ORDER = rule("chain rule through a new shape", "the entries in their old shape again")
 NO_INFLUENCE = rule("no influence", "{0} does not occur")
+
+EVERY = "in every entry: "
+NEEDED: dict[tuple[str, bool], Rule] = {
+    (name, every): rule(f"defined by the {title}{' in every entry' * every}", f"{EVERY * every}{words}")
+    for name, title, words in (
+        ("log", "argument of a logarithm", "a logarithm is taken of it"),
+        ("power", "argument of a power", "a power that is not whole is taken of it"),
+        ("divisor", "divisor", "it is divided by"),
+        ("logdet", "determinant", "the logarithm of the determinant is taken"),
+        ("inverse", "inverse", "the matrix is inverted"),
+        ("rank", "rank", "then the matrix has an inverse"),
+    )
+    for every in (False, True)
+}
+KINKS = {
+    every: rule(f"away from a kink{' in every entry' * every}", f"{EVERY * every}kinks are left out")
+    for every in (False, True)
+}
 
 BY_NODE: list[tuple[tuple[type, ...], Rule]] = [
     ((MatMul, arrays.Scalar), PRODUCT),
@@ -138,10 +158,38 @@ class Objective:
         return [(s, e) for s, e in self.moving if s != self.symbol or s in given]
 
     @cached_property
+    def domain(self) -> list[Condition]:
+        """The conditions under which all quantities are defined."""
+        return conditions(self.authored)
+
+    @cached_property
+    def kinks(self) -> list[Kink]:
+        """Where the objective has no derivative in what is asked for, as far as each definition by itself tells."""
+        found = [kink for _, expr in self.authored for kink in kinks(expr, self.varying)]
+        domain = {condition.relation for condition in self.domain}
+        return list({apart(kink): kink for kink in found if apart(kink) not in domain}.values())
+
+    @cached_property
+    def varying(self) -> set[Any]:
+        """What is differentiated in, and the author's names that depend on it."""
+        varying = set(self.leaves)
+        for symbol, expr in self.authored:
+            if expr.free_symbols & varying:
+                varying.add(symbol)
+        return varying
+
+    @cached_property
     def world(self) -> Formulas:
-        """Random values for what is free, the definitions evaluated; a defined name that is differentiated in is free."""
-        kept = tuple((s, e) for s, e in self.named)
-        return Formulas(kept, tuple(self.given.domains))
+        """Random values for what is free, where everything is defined; the definitions evaluated in their order."""
+        domain, defined = tuple(condition.relation for condition in self.domain), dict(self.named)
+        positive = [c.args[0] for c in domain if isinstance(c, Gt) and c.args[0].is_symbol and c.args[0] not in defined]
+        domains = (*self.given.domains, *((s, "positive") for s in positive if s not in dict(self.given.domains)))
+        return Formulas(tuple(self.named), domains, conditions=domain)
+
+    @cached_property
+    def smooth(self) -> Formulas:
+        """The same, away from kinks."""
+        return replace(self.world, conditions=(*self.world.conditions, *map(apart, self.kinks)))
 
     @cached_property
     def received(self) -> dict[Any, Any]:
@@ -176,8 +224,26 @@ class Objective:
         return tidy(by_names(pushed(raw), self.callable))
 
     def written_out(self, expr: Any) -> Any:
-        """Without the names that are not the author's."""
-        return without(expr, self.made)
+        """Without the names that are not the author's, unless branches would then decide between branches."""
+        if not expr.free_symbols & {symbol for symbol, _ in self.made}:
+            return expr
+        written = without(expr, self.made)
+        return expr if written.has(ITE) else written
+
+
+def apart(kink: Kink) -> Any:
+    """The relation that holds away from the kink."""
+    return Ne(kink.left, kink.right, evaluate=False)
+
+
+def opening(objective: Objective, heading: str = "Quantities") -> list[Section]:
+    """What is called how, and the conditions under which what follows holds."""
+    work = Work("Where this holds", objective.smooth)
+    for condition in objective.domain:
+        work.claim(Assumption(objective.smooth, condition.relation), NEEDED[condition.needed_by, condition.is_of_array])
+    for kink in objective.kinks:
+        work.claim(Assumption(objective.smooth, apart(kink)), KINKS[is_array(kink.left)])
+    return [definition_section(objective, heading), *([work.section()] if work.steps else [])]
 
 
 def definition_section(objective: Objective, heading: str = "Quantities") -> Section:
@@ -195,7 +261,7 @@ def definition_section(objective: Objective, heading: str = "Quantities") -> Sec
 
 def gradient_section(objective: Objective, heading: str) -> Section:
     """One line a quantity, from the objective backwards, to the symbols that are asked for."""
-    work = Work(heading, objective.world)
+    work = Work(heading, objective.smooth)
     for symbol in objective.backwards:
         why, about = reason_for(objective, symbol)
         raw = objective.received.get(symbol)
@@ -232,7 +298,7 @@ def reason_for(objective: Objective, symbol: Any) -> tuple[Rule, tuple[Any, ...]
     if not users:
         return NO_INFLUENCE, (symbol,)
     expr = users[0]
-    if len(users) > 1 or (len(_places(expr, symbol)) > 1 and not isinstance(expr, Map)):
+    if len(users) > 1 or len(_places(expr, symbol)) > 1:
         return SEVERAL, (symbol,)
     return node_rule(expr, symbol), ()
 

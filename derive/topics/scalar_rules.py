@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sympy import Add, Expr, Function, Integer, Mul, Pow, Symbol, fraction, log
+from sympy import Add, Expr, Function, Integer, Mul, Piecewise, Pow, Symbol, fraction, log
 
 from derive.algebra.nodes import Factors, Partial, Quotient, Terms, is_array
-from derive.algebra.scalars import scalar_derivative
+from derive.algebra.notation import text
+from derive.algebra.scalars import decided, scalar_derivative
 from derive.algebra.shortest import shortest
 from derive.derivation import Answer, Claim, Derivation, IsGradient, Rule, Section, Work, rule
-from derive.topics.objective import Objective, definition_section
+from derive.topics.objective import Objective, opening
 from derive.worlds import Formulas
 
 SUM = rule("sum rule", "sum rule")
@@ -22,6 +23,7 @@ CHAIN = rule("chain rule of a scalar", "chain rule")
 POWER = rule("power rule", "power rule")
 KNOWN = rule("known derivatives", "a derivative that is known")
 SEVERAL = rule("several rules", "{0}, each where it applies")
+BRANCHES = rule("derivative of branches", "branch by branch")
 SIMPLIFY = rule("simplify", "simplify")
 
 
@@ -37,11 +39,11 @@ def _has_arrays(expr: Any) -> bool:
 
 def scalar_derivation(objective: Objective) -> Derivation:
     """A section a variable; what the variable does not move keeps its name."""
-    sections, answers = [definition_section(objective)], []
+    sections, answers = opening(objective), []
     for symbol in objective.leaves:
         section, value = variable_section(objective, symbol)
         sections.append(section)
-        answers.append(Answer(symbol.name, value, derivative_claim(objective.world, objective.symbol, symbol)))
+        answers.append(Answer(symbol.name, value, derivative_claim(objective.smooth, objective.symbol, symbol)))
     return Derivation("The derivative", tuple(sections), tuple(answers))
 
 
@@ -66,7 +68,7 @@ def cleaned(expr: Any) -> Any:
 def variable_section(objective: Objective, symbol: Symbol) -> tuple[Section, Any]:
     """The derivative in one variable, one layer of rules a line."""
     name, function = objective.symbol, objective.expr
-    work = Work(f"Derivative in {symbol}", objective.world)
+    work = Work(f"Derivative in {symbol}", objective.smooth)
     current, first = one_rule(function, symbol)
     work.gradient(name, symbol, current, why=first)
     for _ in range(12):
@@ -82,7 +84,7 @@ def variable_section(objective: Objective, symbol: Symbol) -> tuple[Section, Any
         )
         current = following
     value = shortest(current)
-    if value != current:
+    if sorted(text(value)) != sorted(text(current)):  # the same in another order is no line
         work.equal(current, value, why=SIMPLIFY, result=True)
     elif work.steps:
         work.steps[-1] = replace(work.steps[-1], is_result=True)
@@ -97,7 +99,7 @@ def one_rule(expr: Any, x: Symbol) -> tuple[Any, Rule]:
         return Integer(1), KNOWN
     if isinstance(expr, Add):
         return Terms(*[inner(term, x) for term in expr.args if term.has(x)]), SUM
-    if isinstance(expr, Mul):
+    if isinstance(expr, Mul) or (isinstance(expr, Pow) and expr.base != x and expr.exp.is_negative is True):
         return _of_product(expr, x)
     if isinstance(expr, Pow) and not expr.exp.has(x):
         n, u = expr.exp, expr.base
@@ -109,10 +111,13 @@ def one_rule(expr: Any, x: Symbol) -> tuple[Any, Rule]:
             if expr.exp == x
             else (times(expr, log(expr.base), inner(expr.exp, x)), CHAIN)
         )
+    if isinstance(expr, Piecewise):
+        return scalar_derivative(expr, x), BRANCHES
     if isinstance(expr, Function) and len([a for a in expr.args if a.has(x)]) == 1:
         u = next(a for a in expr.args if a.has(x))
         place = Symbol("_place", real=True)
-        slope = scalar_derivative(expr.func(*[place if a == u else a for a in expr.args]), place).xreplace({place: u})
+        slope = scalar_derivative(expr.func(*[place if a == u else a for a in expr.args]), place)
+        slope = decided(slope.xreplace({place: u}))
         return (slope, KNOWN) if u == x else (times(slope, inner(u, x)), CHAIN)
     return scalar_derivative(expr, x), KNOWN
 

@@ -1,21 +1,23 @@
-"""`taylor`, `limit` and `convex` for functions of one variable."""
+"""`taylor` and `convex` for functions of one variable."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Add, Expr, Ge, Integer, Interval, Le, S, Symbol, expand, factor, factorial, oo
-from sympy import limit as sympy_limit
+from sympy import Add, Expr, Ge, Integer, Interval, Le, Piecewise, S, Symbol, expand, factor, factorial, nan, oo, zoo
 from sympy.calculus.util import minimum
 from sympy.sets.sets import Set
 
+from derive.algebra.branches import by_definition, value_at_a_point
 from derive.algebra.functions import TableFunction
+from derive.algebra.kinks import kinks
+from derive.algebra.limits import limit_from
 from derive.algebra.nodes import At, Partial
+from derive.algebra.notation import text
 from derive.algebra.scalars import scalar_derivative
 from derive.algebra.shortest import shortest
-from derive.derivation import Answer, Claim, Derivation, Equal, Holds, IsLimit, Section, Work, rule
+from derive.derivation import Answer, Derivation, Equal, Holds, Section, Work, rule
 from derive.errors import GivenError, NotDerivable
 from derive.problem.types import Exact, Formula, Size, SymbolNames
 from derive.topics.one_variable import OneVariable, function_of, moved_by
@@ -25,7 +27,6 @@ from derive.worlds import Formulas
 DERIVATIVE = rule("derivative of an order", "differentiate")
 AT_POINT = rule("derivative at the point", "at {0}")
 POLYNOMIAL = rule("Taylor polynomial", "each derivative at the point, over the factorial of its order, times the power")
-LIMIT = rule("limit", "the limit, which values on the way approach")
 SECOND = rule("second derivative of a function", "the second derivative")
 CONVEX = rule("convex", "the second derivative is nowhere negative, so the function is convex")
 CONCAVE = rule("concave", "the second derivative is nowhere positive, so the function is concave")
@@ -55,10 +56,11 @@ class Taylor:
         current = function.expr
         for k in range(self.order + 1):
             if k:
+                need_slope(current, x, point, k)
                 following = shortest(scalar_derivative(current, x))
                 work.equal(Partial(of, *[x] * k), following, why=DERIVATIVE)
                 current = following
-            value = shortest(current.xreplace({x: point}))
+            value = value_at(current, x, point)
             values.equal(Partial(of, *[x] * k) if k else of, value, why=AT_POINT, about=(point,))
             terms.append(value / factorial(k) * (x - point) ** k)
         polynomial = Add(*terms)
@@ -66,6 +68,38 @@ class Taylor:
         answer = Answer("taylor", polynomial, lambda v: Equal(section.steps[0].claim.world, (symbol, v)), is_main=True)
         sections = (*function.sections(), work.section(), values.section(), section)
         return Derivation("Taylor polynomial", sections, (answer,))
+
+
+def value_at(expr: Expr, x: Symbol, point: Any) -> Expr:
+    """The value at the point; raises GivenError where there is none."""
+    value = shortest(expr.xreplace({x: point}).replace(_is_rational, lambda e: e.definition))
+    if value.has(nan, zoo, oo, -oo, S.ImaginaryUnit):
+        raise GivenError(f"{text(expr)} has no value at {text(x)} = {text(point)}")
+    return value
+
+
+def _is_rational(expr: Any) -> bool:
+    """relu(1), sigmoid(0): functions of the table whose value is a fraction."""
+    return isinstance(expr, TableFunction) and expr.args[0].is_number and expr.definition.is_Rational
+
+
+def need_slope(expr: Expr, x: Symbol, point: Any, order: int) -> None:
+    """Raises GivenError where the function (its derivative before this order) has none at the point."""
+    for node in expr.atoms(Piecewise):
+        single = value_at_a_point(node)
+        if single is not None and (single.left - single.right).xreplace({x: point}).simplify() == 0:
+            raise GivenError(
+                f"{text(expr)} has a value of its own at {text(x)} = {text(point)}; it is not expanded there"
+            )
+    for kink in kinks(expr, {x}):
+        if (kink.left - kink.right).xreplace({x: point}).simplify() != 0:
+            continue
+        slope = scalar_derivative(expr, x)
+        left, right = (limit_from(slope, x, point, side) for side in (-1, 1))
+        if left != right:
+            where = f"at {text(x)} = {text(point)}: {text(left)} from the left, {text(right)} from the right"
+            of = text(expr) if order == 1 else f"the derivative of order {order - 1}, {text(expr)},"
+            raise GivenError(f"{of} has no derivative {where}")
 
 
 def polynomial_section(function: OneVariable, point: Any, order: int, polynomial: Expr) -> tuple[Symbol, Section]:
@@ -85,56 +119,6 @@ def polynomial_section(function: OneVariable, point: Any, order: int, polynomial
     work = Work("The polynomial", world)
     work.equal(symbol, polynomial, why=POLYNOMIAL, result=True)
     return symbol, work.section()
-
-
-@questions("limit")
-@dataclass(frozen=True)
-class Limit:
-    """The limit of `of` as `wrt` goes to `to` (a number, 'infinity' or '-infinity')."""
-
-    of: Formula
-    wrt: SymbolNames
-    to: Any = "infinity"
-
-    def derive(self, given: Any) -> Derivation:
-        function = function_of(given, self.of, self.wrt)
-        x, target = function.x, _target(str(self.to))
-        found = sympy_limit(
-            by_definition(function.expr), x, target, "+" if target == oo else "-" if target == -oo else "+-"
-        )
-        if not found.is_finite:
-            raise NotDerivable(f"the limit is {found}, no finite number that could be checked")
-        work = Work("Limit", function.world)
-        work.claim(IsLimit(function.world, function.of, x, target, found), LIMIT, (), True)
-        answer = Answer("limit", found, limit_claim(function.world, function.of, x, target), is_main=True)
-        return Derivation("The limit", (*function.sections(), work.section()), (answer,))
-
-
-def limit_claim(world: Formulas, expr: Expr, x: Symbol, target: Any) -> Callable[[Any], Claim]:
-    """What an author's value for a limit says."""
-    return lambda value: IsLimit(world, expr, x, target, value)
-
-
-def _target(text: str) -> Any:
-    from derive.problem.types import to_exact
-
-    known = {"infinity": oo, "-infinity": -oo, "inf": oo, "-inf": -oo}
-    if text in known:
-        return known[text]
-    try:
-        return to_exact(int(text) if text.lstrip("+-").isdigit() else text)
-    except ValueError:
-        raise GivenError("'to' is a whole number, a fraction such as 1/2, infinity or -infinity") from None
-
-
-def by_definition(expr: Any) -> Any:
-    """Functions of the table as their definitions, which SymPy's limits know."""
-    for _ in range(8):
-        following = expr.replace(lambda e: isinstance(e, TableFunction), lambda e: e.definition)
-        if following == expr:
-            return expr
-        expr = following
-    return expr
 
 
 @questions("convex")

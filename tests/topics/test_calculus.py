@@ -37,7 +37,7 @@ TEXTBOOK = {
     "low-rank factorisation": "2*(U @ V.T - M) @ V",
     "attention in V": "2*P.T @ (P @ V - T)",
     "Hessian of the logistic loss": "1/n*X.T @ diag((1 - sigmoid(z))*sigmoid(z)) @ X",
-    "Hessian of tr(X'AX)": "2*kron(I, A)",
+    "Hessian of tr(X'AX)": "2*kron(eye(d), A)",
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sympy import Integer
+from sympy import ITE, Integer, S
 
 from derive.algebra.formula import parse_formula
 from derive.checks.judges import judge
@@ -76,3 +76,24 @@ def wrong_values(value: Any) -> list[Any]:
     if hasattr(value, "shape"):
         return [value * Integer(0), value * 2, value * -1]
     return [Integer(0), value * 2, -value] if value != 0 else [Integer(1)]
+
+
+MIXED = """
+  symbols: {x: scalar, c: scalar, t: positive, w: vector(n), u: vector(n), A: "matrix(n, n)"}
+  define: {p: "dot(sigmoid(w), w - w/2)", r: "maximum(log(1 + x**2), x - 2*t)", z: w @ u}
+"""
+FOUND = [  # by random formulas, and by hand
+    "{of: 2 + relu(p), wrt: [w, p]}", '{of: "relu(where(x > 1/2, -2, x))", wrt: x}', "{of: r**2 + norm(u), wrt: [r, x, t]}",
+    '{of: "abs(relu(where(c > 1/2, c, t)))", wrt: [c, t]}', '{of: "maximum(x, dot(w/2, u))", wrt: [x, w]}',
+    "{of: relu(w @ u), wrt: w}", "{of: relu(z), wrt: [z, u]}", '{of: "tanh(100*w[0]*sum(A) + w[1])", wrt: w}',
+    '{of: "where(t > 1/2, c - 2*tanh(x), logsumexp(u - mean(u)))", wrt: [c, t, u]}', "{of: t/(1 + (1 - 1)**2), wrt: t}",
+    "{of: sum(w)**3, wrt: w}", '{of: "minimum(x, sum(w))*p", wrt: [x, w]}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("ask", FOUND)
+def test_what_was_found_once(tmp_path: Path, ask: str) -> None:
+    _, solution = worked(tmp_path, MIXED, f"{{gradient: {ask}}}")
+    assert verify(solution).passed
+    for answer in answers_by_name(solution.derivations).values():
+        assert not answer.value.has(S.NaN, S.ComplexInfinity, ITE)

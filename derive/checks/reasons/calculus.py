@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from sympy import Add, Mul, Pow
+from sympy import Abs, Add, Max, Min, Mul, Piecewise, Pow, log
 from sympy.matrices.expressions import MatAdd, MatMul, OneMatrix, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from derive.algebra import arrays
+from derive.algebra.functions import TableFunction
 from derive.algebra.nodes import (
     At,
     Gradient,
@@ -44,7 +46,7 @@ from derive.checks.reasons.vocabulary import (
     speaks_of,
     that,
 )
-from derive.derivation import Definition, Equal, Holds, IsGradient, IsLimit
+from derive.derivation import Assumption, Definition, Equal, Holds, IsGradient, IsLimit
 from derive.worlds import Formulas, StackRun
 
 # how a quantity enters what is differentiated
@@ -286,6 +288,8 @@ def form_of(c: Cited, expr: Any) -> str:
     """Which rule the derivative of a function needs first, by the form of the function."""
     x = c.claim.wrt if isinstance(c.claim, IsGradient) else pending(c.left)[0].args[1]
     rest = rest_of(c, expr)
+    if isinstance(rest, Piecewise):
+        return "branch by branch"
     if any(isinstance(f, Pow) and f.exp.is_negative is True and f.base.has(x) for f in Mul.make_args(rest)) and not (
         isinstance(rest, Pow) and rest.base == x
     ):
@@ -333,6 +337,7 @@ ONE_VARIABLE = {
     "quotient rule of two": scalar & rule_of("quotient rule"),
     "chain rule of a scalar": scalar & rule_of("chain rule"),
     "power rule": scalar & rule_of("power rule"),
+    "derivative of branches": scalar & rule_of("branch by branch"),
     "known derivatives": scalar & rule_of("a derivative that is known"),
     "several rules": claims(Equal)
     & in_world(Formulas)
@@ -345,6 +350,21 @@ ONE_VARIABLE = {
 
 def order(expr: Any) -> int:
     return len(expr.args) - 1 if isinstance(expr, Partial) else 0
+
+
+from_the_side = speaks_of(
+    0, lambda c, what: {1: "the right", -1: "the left"}.get(c.claim.side) == what, "the side is the one named"
+)
+
+
+def _other_side_differs(c: Cited) -> bool:
+    other = c.before[-1].claim if c.before else None
+    return (
+        isinstance(other, IsLimit)
+        and (other.of, other.variable, other.to) == (c.claim.of, c.claim.variable, c.claim.to)
+        and other.side == -c.claim.side
+        and not same(other.value, c.claim.value)
+    )
 
 
 SERIES = {
@@ -373,7 +393,12 @@ SERIES = {
             or (not has(Partial)(c.right) and c.left in c.definitions and str(c.left).startswith("T_"))
         ),
     ),
-    "limit": claims(IsLimit) & about_nothing,
+    "limit": claims(IsLimit) & about_nothing & Predicate("from both sides", lambda c: c.claim.side == 0),
+    "limit from a side": claims(IsLimit) & from_the_side,
+    "limit from the first of two sides": claims(IsLimit) & from_the_side,
+    "no limit": claims(IsLimit)
+    & from_the_side
+    & Predicate("the limit from the other side, just before, is another one", lambda c: _other_side_differs(c)),
     "second derivative of a function": claims(Equal)
     & at_any_value
     & in_world(Formulas)
@@ -404,4 +429,57 @@ def _sign_of_second(c: Cited, relation: str) -> bool:
     return shown and c.claim.relation.rel_op == relation
 
 
-TABLE = {**ADJOINTS, **DIFFERENTIALS, **ONE_VARIABLE, **SERIES}
+# conditions
+
+
+def assumes(sign: str, of_array: bool, needed: Callable[[Any], bool]) -> Predicate:
+    """An assumption of this relation (in every entry of an array), which something in the definitions needs."""
+    return (
+        claims(Assumption)
+        & in_world(Formulas)
+        & about_nothing
+        & Predicate(f"it says {sign}", lambda c: c.claim.relation.rel_op == sign and is_array(c.left) == of_array)
+        & Predicate(
+            "something in the definitions needs it",
+            lambda c: any(needed(p) for meaning in c.definitions.values() for p in parts(meaning)),
+        )
+    )
+
+
+def _is_root(p: Any) -> bool:
+    return isinstance(p, Pow) and not p.exp.is_integer
+
+
+def _divides(p: Any) -> bool:
+    return isinstance(p, Pow) and p.exp.is_negative is True
+
+
+def _is_kinked(p: Any) -> bool:
+    kinked = (Abs, Max, Min, Piecewise, arrays.Norm, arrays.LargestEntry, arrays.RowLargest)
+    return isinstance(p, kinked) or (isinstance(p, TableFunction) and bool(p.row.kinks))
+
+
+CONDITIONS: dict[str, Predicate] = {}
+for _of_array, _where in ((False, ""), (True, " in every entry")):
+    CONDITIONS |= {
+        f"defined by the argument of a logarithm{_where}": assumes(">", _of_array, lambda p: isinstance(p, log)),
+        f"defined by the argument of a power{_where}": assumes(">", _of_array, _is_root),
+        f"defined by the divisor{_where}": assumes("!=", _of_array, _divides),
+        f"defined by the determinant{_where}": assumes(">", _of_array, lambda p: isinstance(p, arrays.LogDet)),
+        f"defined by the inverse{_where}": assumes("!=", _of_array, lambda p: isinstance(p, arrays.Inv)),
+        f"defined by the rank{_where}": assumes("==", _of_array, lambda p: isinstance(p, arrays.LogDet | arrays.Inv)),
+        f"away from a kink{_where}": assumes("!=", _of_array, _is_kinked),
+    }
+
+AT_NUMBERS = {
+    "at the given numbers": claims(Equal, IsGradient)
+    & in_world(Formulas)
+    & about_nothing
+    & right(is_value, "is made of numbers")
+    & Predicate(
+        "everything free in the world has a number",
+        lambda c: all(s in c.definitions for meaning in c.definitions.values() for s in symbols(meaning)),
+    )
+}
+
+TABLE = {**ADJOINTS, **DIFFERENTIALS, **ONE_VARIABLE, **SERIES, **CONDITIONS, **AT_NUMBERS}
