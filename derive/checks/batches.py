@@ -329,7 +329,11 @@ REDRAWN = 40  # times that a single point is drawn until the conditions hold
 def _bound(world: World, exprs: list[Any], seed: int, point: int) -> Bindings:
     if not isinstance(world, Formulas):
         return _run(world, missing(world, exprs, _observed(world, seed, point).values), seed, point)
-    world = with_missing(world, exprs)
+    return _moderate(with_missing(world, exprs), seed, point)
+
+
+@lru_cache(maxsize=64)
+def _moderate(world: Formulas, seed: int, point: int) -> Bindings:
     for attempt in range(REDRAWN):
         bindings = observe(world, generator(seed, point + 10_000 * attempt))
         if all(bool(holds(condition, bindings).all()) for condition in world.conditions):
