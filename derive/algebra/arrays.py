@@ -63,6 +63,32 @@ class UnitNumber(Symbol):
         return (self.name,), {}
 
 
+class RangedNumber(Symbol):
+    """A number between two ends by name: without its ends where both are given, else from the lower one on."""
+
+    domain: str
+
+    def __new__(cls, name: str, low: Any, high: Any = None) -> Symbol:
+        signs = (
+            {"positive": True}
+            if low > 0 or (low == 0 and high is not None)
+            else {"nonnegative": True}
+            if low == 0
+            else {}
+        )
+        signs = {"negative": True} if high is not None and high <= 0 else signs
+        symbol = Symbol.__xnew__(cls, name, **(signs or {"real": True}))
+        symbol.ends = (low, high)
+        symbol.domain = f"at_least({low})" if high is None else f"range({low}, {high})"
+        return symbol
+
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (self.name, *self.ends), {}
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (*super()._hashable_content(), self.domain)
+
+
 class Distribution(MatrixSymbol):
     """Probabilities that add up to one: a column by name, or one distribution in each row of a matrix."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import torch
@@ -282,7 +283,7 @@ WHOLE = ("integer", "count", "binary", "sign", "one_hot")  # nothing is differen
 def interval(name: str) -> tuple[float, float] | None:
     """The ends of a domain that is a range of numbers: 'range(-1, 1)' without its ends, 'at_least(1)' with it; else None."""
     word, _, ends = name.partition("(")
-    numbers = [float(end) for end in ends.rstrip(")").split(",")] if ends else []
+    numbers = [float(Fraction(end.strip())) for end in ends.rstrip(")").split(",")] if ends else []
     if word == "range" and len(numbers) == 2:
         return numbers[0], numbers[1]
     if word == "at_least" and len(numbers) == 1:

@@ -14,11 +14,13 @@ from derive.algebra import arrays
 
 @dataclass(frozen=True)
 class Declaration:
-    """How many sizes a word takes, an example of it, and the symbol that it makes of a name and sizes."""
+    """How many sizes a word takes, an example of it, and the symbol that it makes of a name and sizes; or, where they are its
+    `ends`, numbers."""
 
     sizes: tuple[int, ...]
     example: str
     symbol: Callable[[str, list[Any]], Any]
+    ends: bool = False
 
 
 def _scalar(**assumptions: bool) -> Callable[[str, list[Any]], Any]:
@@ -54,6 +56,8 @@ DECLARATIONS: dict[str, Declaration] = {
     "probabilities": Declaration((1, 2), "probabilities(k)", _array(arrays.Distribution)),
     "one_hot": Declaration((1, 2), "one_hot(k)", _array(arrays.OneHot)),
     "probability": Declaration((0,), "probability", lambda name, sizes: arrays.UnitNumber(name)),
+    "range": Declaration((2,), "range(-1, 1)", lambda name, ends: arrays.RangedNumber(name, *ends), ends=True),
+    "at_least": Declaration((1,), "at_least(1)", lambda name, ends: arrays.RangedNumber(name, *ends), ends=True),
     "counts": Declaration((1, 2), "counts(n)", _array(arrays.CountArray)),
     "labels": Declaration((1, 2), "labels(n)", _array(arrays.LabelArray)),
     "signs": Declaration((1, 2), "signs(n)", _array(arrays.SignArray)),

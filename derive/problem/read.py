@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from sympy import Integer, Symbol
+from sympy import Integer, Rational, Symbol
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra.arrays import Column, Distribution, RowSoftmax
@@ -32,10 +32,11 @@ SHEET = "sheet.yaml"
 WIDEST = 110  # characters of a formula shown below a fault
 ENDINGS = (".yaml", ".yml")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
-DECLARATION = re.compile(r"([a-z_]+)\s*(?:\(\s*([A-Za-z0-9_ ,]*)\s*\))?$")
+DECLARATION = re.compile(r"([a-z_]+)\s*(?:\(\s*([A-Za-z0-9_ ,.-]*)\s*\))?$")
 VALUES_FROM = re.compile(r"""values_from["']?\s*:\s*["']?([^\s"',}]+)""")
 WORD = re.compile(r"[A-Za-z]\w*")
 ENTRY = re.compile(r"[A-Za-z][A-Za-z0-9_]*\[[\d, ]+\]$")
+END = re.compile(r"-?\d{1,9}(\.\d{1,9})?$")
 SIZE = re.compile(r"[A-Za-z][A-Za-z0-9_]*$|[1-9]\d{0,5}$")
 
 
@@ -276,16 +277,19 @@ class _Reader:
                 continue
             kind = DECLARATIONS[match.group(1)]
             sizes = [s.strip() for s in (match.group(2) or "").split(",") if s.strip()]
-            if len(sizes) not in kind.sizes or not all(SIZE.match(size) for size in sizes):
-                needed = " or ".join(map(str, kind.sizes))
+            if len(sizes) not in kind.sizes or not all((END if kind.ends else SIZE).match(size) for size in sizes):
+                needed, what = " or ".join(map(str, kind.sizes)), "number" if kind.ends else "size"
                 self.report(
-                    path, f"{match.group(1)} takes {needed} size{'s' * (kind.sizes != (1,))}, such as {kind.example}"
+                    path, f"{match.group(1)} takes {needed} {what}{'s' * (kind.sizes != (1,))}, such as {kind.example}"
                 )
+                continue
+            if kind.ends and len(sizes) == 2 and not Rational(sizes[0]) < Rational(sizes[1]):
+                self.report(path, f"there is no number between {sizes[0]} and {sizes[1]}, such as {kind.example}")
                 continue
             if python := next(filter(None, map(of_python, sizes)), ""):
                 self.report(path, python)
                 continue
-            symbol = kind.symbol(name, [_dimension(size) for size in sizes])
+            symbol = kind.symbol(name, [Rational(size) if kind.ends else _dimension(size) for size in sizes])
             if message := too_many(getattr(symbol, "shape", (Integer(1), Integer(1)))):
                 self.report(path, message)
                 continue

@@ -4,6 +4,7 @@ every point where a branch begins, scales from 1/1000 to 1000, and the way up fr
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -157,10 +158,16 @@ def some_point(exprs: list[Any], world: Formulas, chance: random.Random, numbers
     return values
 
 
+RANGE = re.compile(r"(?:range|at_least)\(([^,)]+)(?:, ([^)]+))?\)$")  # the ends of a range of numbers
+
+
 def _number(domain: str, chance: random.Random, numbers: tuple[Any, ...]) -> Any:
     if domain == "unit":
         return Rational(1, chance.choice((2, 3, 4, 100)))
     number = chance.choice(numbers)
+    if ends := RANGE.match(domain):
+        low, high = Rational(ends[1]), Rational(ends[2] or ends[1])
+        return low + (high - low) * Rational(chance.randint(1, 9), 10) if ends[2] else low + abs(number)
     if domain == "integer":
         return Integer(abs(int(number)) + 1)
     return abs(number) + 1 if domain == "positive" and number <= 0 else number

@@ -293,3 +293,37 @@ def test_every_name_of_torch_in_a_verdict_exists():
     assert len(found) > 6
     for name in found:
         assert named(name) is not None, name
+
+
+@pytest.mark.parametrize(
+    ("declared", "statement", "holds"),
+    [
+        ("range(-1, 1)", "abs(a - 1) == 1 - a", True),
+        ("range(-1, 1)", "abs(a) == a", False),
+        ("range(0, 0.5)", "abs(2*a - 1) == 1 - 2*a", True),
+        ("at_least(1)", "abs(a - 1) == a - 1", True),
+        ("at_least(-3)", "sqrt(a**2) == a", False),
+        ("scalar", "abs(a - 1) == 1 - a", False),
+    ],
+)
+def test_a_number_in_a_range_can_be_declared(tmp_path, declared, statement, holds):
+    from derive.pipeline import read, solve, verify
+
+    lines = ["title: t", f"given: {{symbols: {{a: '{declared}'}}}}", f"ask: [{{show: {statement}}}]"]
+    (tmp_path / "p.yaml").write_text("\n".join(lines))
+    (sheet,) = read([tmp_path / "p.yaml"])
+    (problem,) = sheet.problems
+    world = Formulas(domains=problem.given.domains)
+    assert equal(*problem.ask[0].identity, world=world).passed is holds
+    assert verify(solve(problem)).passed  # proved, or refuted by a number that may be chosen
+
+
+@pytest.mark.parametrize("declared", ["range(1, -1)", "range(n, 2)", "at_least", "at_least(1, 2)", "range(1e9, 2)"])
+def test_a_range_without_numbers_is_refused(tmp_path, declared):
+    from derive.pipeline import read
+
+    lines = ["title: t", f"given: {{symbols: {{a: '{declared}'}}}}", "ask: [{show: a == a}]"]
+    (tmp_path / "p.yaml").write_text("\n".join(lines))
+    (sheet,) = read([tmp_path / "p.yaml"])
+    assert not sheet.problems
+    assert any("such as range(-1, 1)" in str(f) or "such as at_least(1)" in str(f) for f in sheet.faults), sheet.faults
