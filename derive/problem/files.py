@@ -98,7 +98,9 @@ class GivenFile(_File):
         description="added to a network's loss: l1 times the sum of |w|, l2 times the sum of w^2, over the weights",
     )
     draw: DrawFile | None = Field(default=None, description="draws the network's numbers that are not given")
-    values_from: Text = Field(default="", description="a YAML or JSON file beside this one with more values")
+    values_from: Text = Field(
+        default="", description="a YAML or JSON file in the folder of this one, or below it, with more values"
+    )
     values: dict[str, Numbers] = Field(default={}, description="numbers for a network's x, y, W1, b1, ...")
 
 

@@ -34,6 +34,8 @@ ROWS = (
     "refused with a place",
     "accepted",
     "of these worked out",
+    "ended at a limit",
+    "with a step refused",
     "fault of derive",
     "hangs",
     "code run",

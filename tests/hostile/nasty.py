@@ -72,7 +72,7 @@ LAYERS = [
 
 def hostile(random: Random, shipped: list[str]) -> bytes:
     """One file."""
-    made = random.choice([spoilt, spoilt, spoilt, written, written, calculus, network, raw])(random, shipped)
+    made = random.choice([spoilt] * 6 + [written] * 4 + [calculus, network, raw] * 2 + [likely])(random, shipped)
     return made.encode("utf-8", "surrogatepass") if isinstance(made, str) else made
 
 
@@ -211,6 +211,60 @@ def calculus(random: Random, shipped: list[str]) -> str:
         f"evaluate: {quoted(random, of)}",
     ])  # fmt: skip
     return "\n".join(["title: t", "given:", "  symbols:", *symbols, "  define:", *define, "ask:", f"  - {asked}", ""])
+
+
+UNARY = ["exp", "log", "sqrt", "abs", "relu", "tanh", "sigmoid", "softplus", "-", "1/"]
+SCALARS = ["x", "a", "p", "t", "k", "0", "1", "2", "-3", "0.5", "1/3", "1e-9", "1000"]
+
+
+def scalar(random: Random, depth: int) -> str:
+    """A formula of the language for a number, odd but well formed."""
+    if depth == 0:
+        return random.choice(SCALARS)
+
+    def part() -> str:
+        return scalar(random, depth - 1)
+
+    return random.choice([
+        lambda: f"{random.choice(UNARY)}({part()})", lambda: f"({part()} {random.choice('+-*/')} {part()})",
+        lambda: f"({part()})**{random.choice(['2', '3', '-1', '0.5', '0', 'k', 'a', '64'])}",
+        lambda: f"{random.choice(['maximum', 'minimum'])}({part()}, {part()})",
+        lambda: f"where({part()} {random.choice(['<', '<=', '>', '>=', '==', '!='])} {part()}, {part()}, {part()})",
+        lambda: f"{random.choice(['sum', 'mean', 'norm', 'max', 'var', 'logsumexp'])}({array(random, depth - 1)})",
+        lambda: f"dot({array(random, depth - 1)}, {array(random, depth - 1)})",
+        lambda: f"{random.choice(['trace', 'det', 'logdet'])}({random.choice(['S', 'Q', 'Q.T @ Q', 'inv(S)', 'outer(v, u)', 'eye(3)'])})",
+    ])()  # fmt: skip
+
+
+def array(random: Random, depth: int) -> str:
+    """The same for a vector of n entries."""
+    if depth <= 0:
+        return random.choice(["v", "u", "S @ v", "Q @ u", "ones(n)", "softmax(v)", "v*u", "x*v", "diag(Q)"])
+    inner = array(random, depth - 1)
+    return random.choice([
+        f"{random.choice(UNARY[:-2])}({inner})", f"({inner} {random.choice('+-*/')} {array(random, depth - 1)})",
+        f"({scalar(random, depth - 1)} * {inner})", f"where({inner} > 0, {inner}, {scalar(random, 0)})", f"inv(S) @ ({inner})",
+    ])  # fmt: skip
+
+
+def likely(random: Random, shipped: list[str]) -> str:
+    """Formulas that are accepted and questions that fit them: what fails here, fails in deriving and judging."""
+    f, g = scalar(random, random.choice([1, 2, 2, 3])), scalar(random, 1)
+    of, name = (
+        random.choice(["f", "f", "g", "f*g", "f + h"]),
+        random.choice(["x", "a", "p", "t", "v", "u", "S", "Q", "g", "h"]),
+    )
+    asked = random.choice([
+        f"gradient: {{of: {of}, wrt: {name}}}", f"gradient: {{of: {of}, wrt: [{name}, x]}}", f"minimise: {{objective: {of}, over: {name}}}",
+        f"hessian: {{of: {of}, wrt: {name}}}", f"show: \"{f} == {g}\"", f"show: \"{f} <= {g}\"",
+        f"limit: {{of: {of}, wrt: x, to: {random.choice(['0', '1', '-2', 'inf'])}}}", f"convex: {{of: {of}, wrt: {name}}}",
+        f"taylor: {{of: {of}, wrt: x, at: {random.choice(['0', '1', '-1/2'])}, order: 2}}", f"evaluate: \"{g}\"",
+        f"jacobian: {{of: \"{array(random, 1)}\", wrt: {name}}}",
+    ])  # fmt: skip
+    symbols = "x: scalar, a: scalar, p: probability, t: positive, k: integer, v: vector(n), u: vector(n), S: positive_definite(n), "
+    symbols += 'Q: "matrix(n, n)"'
+    define = f'g: "{g}", h: "exp(g) + x", f: "{f}"'
+    return f"title: t\ngiven:\n  symbols: {{{symbols}}}\n  define: {{{define}}}\nask:\n  - {asked}\n"
 
 
 def network(random: Random, shipped: list[str]) -> str:
