@@ -13,6 +13,7 @@ from derive.algebra.arrays import Distribution, LabelArray, OneHot, SignArray
 from derive.algebra.numbers import as_matrix
 from derive.errors import GivenError
 
+MOST_DRAWN = 10_000
 TARGETS: dict[str, type[MatrixSymbol]] = {
     "real": MatrixSymbol,
     "binary": LabelArray,
@@ -30,12 +31,15 @@ def target_symbol(name: str, loss: Any, shape: Any) -> MatrixSymbol:
 def drawn(symbols: Iterable[Any], draw: Any, size: Callable[[Any], int]) -> dict[Any, Any]:
     """A matrix of exact numbers for each symbol, the same for the same seed; `size` says what a symbolic size is.
 
-    Raises GivenError where the range is empty.
+    Raises GivenError where the range is empty, or where the numbers would be more than a page can show.
     """
     if int(draw.low * 10**draw.places) > int(draw.high * 10**draw.places):
         raise GivenError("'low' lies above 'high'", ("given", "draw"))
     chance = Random(draw.seed)
     sized = [(symbol, (size(symbol.shape[0]), size(symbol.shape[1]))) for symbol in symbols]
+    count = sum(rows * columns for _, (rows, columns) in sized)
+    if count > MOST_DRAWN:
+        raise GivenError(f"{count:,} numbers would be drawn; up to {MOST_DRAWN:,} are", ("given", "draw"))
     return {symbol: as_matrix(_entries(symbol, shape, draw, chance)) for symbol, shape in sized}
 
 

@@ -12,6 +12,7 @@ from sympy.matrices.expressions.matexpr import MatrixSymbol
 from derive.algebra.functions import TABLE
 from derive.algebra.nodes import Map, Slot, Softmax, Total, add, matmul, prime
 from derive.algebra.numbers import as_matrix
+from derive.catalogue.layers.base import refuse_many
 from derive.catalogue.registry import losses
 from derive.errors import GivenError
 from derive.topics.drawing import drawn, target_symbol
@@ -65,6 +66,10 @@ class Net:
 
     @cached_property
     def layers(self) -> tuple[Any, ...]:
+        try:
+            refuse_many(self.given.network.layers)
+        except ValueError as error:
+            raise GivenError(str(error), ("given", "network", "layers")) from None
         return tuple(layer for layer in self.given.network.layers for _ in range(layer.repeat))
 
     @cached_property

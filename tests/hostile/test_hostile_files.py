@@ -222,3 +222,33 @@ def test_a_terminal_gets_no_signs_that_steer_it(tmp_path: Path) -> None:
         done.returncode == 2 and "\x1b" not in done.stderr and "\x07" not in done.stderr and "\\x1b[31m" in done.stderr
     )
     assert max(map(len, done.stderr.splitlines())) < 2_000
+
+
+@pytest.mark.parametrize(
+    "network,place,words",
+    [
+        (
+            "{convention: row, batch: 1, input: 10000, layers: [{dense: 10000}, {dense: 1}]}",
+            ":5:",
+            "100,030,002 numbers would be drawn",
+        ),
+        (
+            "{convention: row, input: 3, layers: [{dense: 3, repeat: 10000}, {dense: 1}]}",
+            ":3:",
+            "10,001 layers; up to 1,000",
+        ),
+        ("{input: 3, layers: [{dense: 3, repeat: 10000}, {dense: 1}]}", ":3:", "10,001 layers; up to 1,000"),
+    ],
+)
+def test_large_networks_are_refused_before_they_are_built(network: str, place: str, words: str, tmp_path: Path) -> None:
+    from derive.pipeline import solve
+
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        f"title: a\ngiven:\n  network: {network}\n  loss: mse\n  draw: {{seed: 1}}\nask: [forward, backward]\n"
+    )
+    start = time.process_time()
+    with pytest.raises(InputError) as caught:
+        solve(read_problem(path, WORDS))
+    assert time.process_time() - start < 2
+    assert words in str(caught.value) and place in str(caught.value)

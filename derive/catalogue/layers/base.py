@@ -14,6 +14,8 @@ from derive.errors import NotDerivable
 
 Shape = tuple[int, ...]  # of one example: (features,), (positions, features), (channels, height, width)
 
+MOST_LAYERS = 1_000  # repetitions counted
+
 
 @dataclass(frozen=True)
 class Weight:
@@ -135,8 +137,16 @@ class Numbered:
     part: str = ""
 
 
+def refuse_many(listed: Any) -> None:
+    """Raises ValueError where layers are repeated so often that nobody would look at them one by one."""
+    count = sum(getattr(layer, "repeat", 1) for layer in listed)
+    if count > MOST_LAYERS:
+        raise ValueError(f"{count:,} layers; up to {MOST_LAYERS:,} are worked out one by one")
+
+
 def numbered(listed: Any, shape: Shape) -> list[Numbered]:
     """The layers with blocks replaced by what they are made of, for an input of this shape."""
+    refuse_many(listed)
     found: list[Numbered] = []
     number = 0
     for layer in listed:
