@@ -528,10 +528,19 @@ def is_negative(scalar: Any) -> bool:
 def content_of(terms: list[Term]) -> tuple[Any, list[Term]]:
     """The common scalar of all terms, and the terms without it: 2 X w - 2 y = 2 (X w - y). Branches, which may be zero, are taken
     out and not divided by."""
-    branches = {node: Dummy() for scalar, _ in terms for node in scalar.atoms(Piecewise)}
+    branches = {node: Dummy() for scalar, _ in terms for node in branches_of(scalar)}
     back = {letter: node for node, letter in branches.items()}
     content, rest = _content([(scalar.xreplace(branches), chain) for scalar, chain in terms])
     return content.xreplace(back), [(scalar.xreplace(back), chain) for scalar, chain in rest]
+
+
+def branches_of(scalar: Any) -> list[Any]:
+    """The largest branches in a scalar, those inside of arrays left out."""
+    if isinstance(scalar, Piecewise):
+        return [scalar]
+    if not isinstance(scalar, Basic) or any(is_array(arg) for arg in scalar.args):
+        return []
+    return [node for arg in scalar.args for node in branches_of(arg)]
 
 
 def _content(terms: list[Term]) -> tuple[Any, list[Term]]:

@@ -87,7 +87,8 @@ FOUND = [  # by random formulas, and by hand
     '{of: "abs(relu(where(c > 1/2, c, t)))", wrt: [c, t]}', '{of: "maximum(x, dot(w/2, u))", wrt: [x, w]}',
     "{of: relu(w @ u), wrt: w}", "{of: relu(z), wrt: [z, u]}", '{of: "tanh(100*w[0]*sum(A) + w[1])", wrt: w}',
     '{of: "where(t > 1/2, c - 2*tanh(x), logsumexp(u - mean(u)))", wrt: [c, t, u]}', "{of: t/(1 + (1 - 1)**2), wrt: t}",
-    "{of: sum(w)**3, wrt: w}", '{of: "minimum(x, sum(w))*p", wrt: [x, w]}',
+    '{of: "sigmoid(x)*mean(minimum(sum(A, axis=1), A[0, 2])**2)", wrt: [x, A]}', "{of: sum(w)**3, wrt: w}",
+    '{of: "minimum(x, sum(w))*p", wrt: [x, w]}',
 ]  # fmt: skip
 
 
