@@ -114,6 +114,11 @@ class Setting:
     def _hessian(self, theta: Tensor) -> Tensor:
         return torch.autograd.functional.hessian(self.objective, theta).detach()
 
+    def starts(self) -> Tensor:
+        """Where Newton's method starts: near and far, and close together where there are few coordinates."""
+        close = tuple(0.1 * k for k in range(1, 40)) if self.at.numel() <= 2 else (0.3, 1.0, 3.0)
+        return self.rays((*close, 10.0, 30.0))
+
     def gradient(self, theta: Tensor) -> Tensor:
         theta = theta.detach().clone().requires_grad_()
         (found,) = torch.autograd.grad(self.objective(theta), theta, allow_unused=True)
@@ -344,7 +349,7 @@ def _another(claim: IsStationary, seed: int) -> str:
     for here in settings(claim, start, seed):
         if isinstance(here, str):
             return here
-        for found in newton(here, here.rays((0.3, 1.0, 3.0, 10.0, 30.0))):
+        for found in newton(here, here.starts()):
             if not any(_is_listed(claim, point, here, found, seed) for point in claim.points):
                 where = [value.tolist() for value in here.chart.values(found)]
                 return f"the gradient vanishes at {where} too (seed {seed})"

@@ -110,7 +110,7 @@ def _beyond(claim: NoMinimum, bindings: Bindings, bound: float, sign: int, seed:
     scale = abs(bound) + spread(values[: len(values) // 2], bound)
     if least < bound - REACHED * scale:
         return f"{sign * least:.12g} lies beyond the bound"
-    for found in newton(here, here.rays((0.3, 1.0, 3.0))):
+    for found in newton(here, here.starts()):
         if float(here.objective(found)) <= bound + REACHED * scale:
             return f"the bound is reached at {[value.tolist() for value in chart.values(found)]}"
     return ""
