@@ -276,7 +276,7 @@ class _Text(StrPrinter):
         return str(self._print(expr.array))
 
     def _print_Unit(self, expr: Any) -> str:
-        return f"e{self._print(expr.args[1] + 1)}"
+        return f"e{self._print(expr.args[1])}"
 
     def _print_Commutation(self, expr: Any) -> str:
         return f"K({', '.join(map(self._print, expr.args))})"

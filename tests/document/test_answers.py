@@ -27,6 +27,8 @@ NO_WORD = {
         "networks/two-convolutions: dW1", "networks/two-convolutions: db1",
     },
     "the commutation matrix": {"matrix-calculus/trace-hessian: S"},
+    "the error function and pi": {"matrix-calculus/rules: v"},
+    "a unit vector": {"matrix-calculus/rules: A"},
     "a sum whose index is a number of the summand": {"optimisers/sgd-and-momentum: b"},
 }  # fmt: skip
 
