@@ -383,3 +383,12 @@ def test_every_weight_that_torch_has_is_in_the_table_of_dimensions(name: str) ->
             listed += prod(int(size) for size in step.claim.shape)
     claim = QUESTIONS["parameters"]().derive(given_).answers[0].claim
     assert judge(claim(Integer(listed))).passed
+
+
+def test_a_figure_says_how_often_a_layer_is_repeated() -> None:
+    from derive.document.figures import chain_figure
+
+    repeated = Network(4, (make("dense", units=4, repeat=10), make("dense", units=1)))
+    figure = chain_figure(Given(network=repeated))
+    assert figure is not None
+    assert [(box.size, box.times) for box in figure.boxes] == [((4,), 1), ((4,), 10), ((1,), 1)]
