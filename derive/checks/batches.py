@@ -56,6 +56,9 @@ class Batch:
     names: tuple[Basic, ...] = ()
     others: bool | None = None
     exact: Callable[[int], balls.Point] | None = None
+    alone: Callable[[int, int], Bindings] | None = (
+        None  # one point again, in copies, where each point is a run of its own
+    )
 
     @property
     def count(self) -> int:
@@ -296,8 +299,12 @@ def _joined(world: World, more: tuple[Basic, ...], places: list[int], runs: list
     def again(moved: dict[Basic, Tensor] | None = None, copies: int = 1) -> Bindings:
         return join([_run(world, more, seed, k, fresh=True) for k in places * copies])
 
+    def alone(point: int, copies: int) -> Bindings:
+        return join([_run(world, more, seed, places[point], fresh=True) for _ in range(copies)])
+
     count = len(places)
-    return Batch(join(runs), again, torch.ones(count, dtype=torch.bool), torch.zeros(count, dtype=torch.bool))
+    good, bad = torch.ones(count, dtype=torch.bool), torch.zeros(count, dtype=torch.bool)
+    return Batch(join(runs), again, good, bad, alone=alone if count > 1 else None)
 
 
 def _same(one: Bindings, other: Bindings) -> bool:

@@ -194,7 +194,24 @@ class _Comparison:
         """Whether the balls of both sides meet; None where they are too wide to tell, or where there are none."""
         return sides_meet(self.exact_first, self.side, self.batch, point)
 
+    def _refuted_at(self, gaps: torch.Tensor, far: torch.Tensor) -> int | None:
+        """The point of the largest relative gap, where that alone refutes: runs are dear, and one point is enough."""
+        if self.batch.alone is None:
+            return None
+        size = torch.maximum(self.observed.abs(), self.value.abs()).clamp(min=TINY)
+        point = int(torch.where(far, gaps / size, 0.0).flatten(1).amax(1).argmax())
+        both = torch.stack([self.observed[[point]], self.value[[point]]], 1)
+        alone = self.batch.alone
+        try:
+            bound = rounding_error(lambda copies: self._pair(alone(point, copies)), both).sum(1)
+        except RuntimeError:
+            return None
+        return point if bool((far[point] & (gaps[point] > bound[0])).any()) else None
+
     def _by_rounding(self, gaps: torch.Tensor, far: torch.Tensor) -> None:
+        self.wrong = self._refuted_at(gaps, far)
+        if self.wrong is not None:
+            return
         try:
             both = torch.stack([self.observed, self.value], 1)
             bound = rounding_error(lambda copies: self._pair(self.batch.again(copies=copies)), both)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from sympy import Basic, Float, Indexed, Integer, Product, Rational, Sum, nan, zoo
+from sympy import Basic, Float, Indexed, Integer, Mul, Product, Rational, Sum, log, nan, zoo
 from sympy import I as imaginary_unit
 from sympy.core.relational import Relational
 from sympy.matrices.expressions.matexpr import MatrixElement
@@ -85,7 +85,10 @@ def concrete(expr: Any, values: dict[Any, Any]) -> Any:
         return expr
     if isinstance(expr, nodes.Numeral) or any(nodes.is_array(arg) for arg in expr.args):
         return expr
-    return expr.func(*[concrete(arg, values) for arg in expr.args])
+    args = [concrete(arg, values) for arg in expr.args]
+    if isinstance(expr, Mul | nodes.Factors) and expr.has(log) and any(nodes.plain(arg) == 0 for arg in args):
+        return Integer(0)  # 0 log 0 = 0, as losses have it
+    return expr.func(*args)
 
 
 def _equal(left: Any, right: Any) -> bool:
