@@ -15,6 +15,7 @@ from derive.derivation import Derivation, Equal, Rule, Section, Solution, Work
 from derive.document.engine import TexError, problem_at, typeset, write_text
 from derive.document.latex import prose
 from derive.document.outline import compose
+from derive.document.staging import staging
 from derive.document.templates import environment, escaped
 from derive.pipeline import publish, read, render, solve, work_out
 from derive.problem.model import Given, Problem, Sheet
@@ -126,8 +127,11 @@ def test_templates_are_sandboxed_and_strict() -> None:
 def test_a_tex_error_names_problem_and_line(tmp_path: Path) -> None:
     tex = "\\documentclass{article}\n\\begin{document}\n%% problem: hw/three.yaml\nfine\n\\undefinedmacro\n\\end{document}\n"
     (tmp_path / "s.pdf").write_text("old")
-    with pytest.raises(TexError, match=r"hw/three.yaml: TeX: Undefined control sequence.*line 5"):
-        typeset(tex, tmp_path, "s")
+    with (
+        pytest.raises(TexError, match=r"hw/three.yaml: TeX: Undefined control sequence.*line 5"),
+        staging(tmp_path) as stage,
+    ):
+        typeset(tex, stage, "s")
     assert (tmp_path / "s.pdf").read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["s.pdf"]
     assert problem_at(tex, 2) == ""
 
@@ -141,8 +145,8 @@ def test_tex_reads_and_writes_only_in_its_own_folder(tmp_path: Path) -> None:
         rf"\newwrite\w\immediate\openout\w={tmp_path}/x ",
     ):
         tex = f"\\documentclass{{article}}\\begin{{document}}{attempt} text\\end{{document}}"
-        with suppress(TexError):
-            typeset(tex, tmp_path / "out", "s")
+        with suppress(TexError), staging(tmp_path / "out") as stage:
+            typeset(tex, stage, "s")
         assert not (tmp_path / "x").exists()
 
 
