@@ -189,7 +189,7 @@ def test_shapes_and_digits() -> None:
 
 def concrete_nodes() -> list[type]:
     """The classes of nodes that expressions are made of."""
-    bases = {nodes.Written, arrays.OfWindows, arrays._OfArrays, arrays._Square}
+    bases = {nodes.Written, nodes.OfArray, arrays.OfWindows, arrays._OfArrays, arrays._Square}
     return [
         kind
         for module in (nodes, arrays)

@@ -503,7 +503,7 @@ STATIONARY = {
     & about_is(2, minimum_kind, "it says which"),
     "a direction without bound in vectors": claims(NoMinimum)
     & about_is(1, lambda c: "grows" if c.claim.is_maximum else "falls", "it says whether it grows or falls"),
-    "only zero is sent to zero": claims(Equal) & here & about_nothing & left(is_name) & right(is_zero),
+    "only zero is sent to zero": claims(Equal, Definition) & here & about_nothing & left(is_name) & right(is_zero),
     "the value at the stationary point": claims(Equal)
     & here
     & Predicate("the minimum or the maximum was shown", lambda c: any(kind_of(s) == c.about[0] for s in c.before)),
