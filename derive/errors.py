@@ -120,11 +120,15 @@ def one_of(names: Iterable[str]) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """'; did you mean 'sigmoid'?' for the nearest known word, or nothing when none is near: a slip of the hand is a letter
-    in every three (a pair that changed places is one slip), and leaves some letters as they are."""
+    in every three (a pair that changed places is one slip), and leaves some letters as they are. A word that is left off in
+    the middle ('until' for 'until_flat') is near as well."""
     from rapidfuzz.distance import DamerauLevenshtein
 
     typed = str(word)[:100]
     slips = {name: DamerauLevenshtein.distance(typed.lower(), name.lower()) for name in map(str, known)}
     best = min(slips, key=lambda name: (slips[name], name), default="")
     allowed = min(max(1, len(typed) // 3), len(typed) - (typed.lower() != best.lower()))
+    begun = [name for name in slips if len(typed) > 2 and name.lower().startswith(typed.lower()) and name != typed]
+    if slips.get(best, 0) > allowed and len(begun) == 1:
+        return f"; did you mean '{begun[0]}'?"
     return f"; did you mean '{best}'?" if best and typed != best and slips[best] <= allowed else ""

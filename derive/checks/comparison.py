@@ -204,7 +204,7 @@ class _Comparison:
         alone = self.batch.alone
         try:
             bound = rounding_error(lambda copies: self._pair(alone(point, copies)), both).sum(1)
-        except RuntimeError:
+        except torch.linalg.LinAlgError:
             return None
         return point if bool((far[point] & (gaps[point] > bound[0])).any()) else None
 
@@ -215,7 +215,7 @@ class _Comparison:
         try:
             both = torch.stack([self.observed, self.value], 1)
             bound = rounding_error(lambda copies: self._pair(self.batch.again(copies=copies)), both)
-        except RuntimeError:  # a decomposition that does not exist so near
+        except torch.linalg.LinAlgError:  # a decomposition that does not exist so near
             bound = torch.full((1, 2, 1, 1), float("inf"), dtype=torch.float64)
         bound = bound.sum(1)
         undecided = (far & ~torch.isfinite(bound)).flatten(1).any(1)

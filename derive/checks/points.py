@@ -21,9 +21,17 @@ LESS = (2, 3)  # symbolic sizes that are to be less than others
 ENTRIES = 11  # of a sequence that is no array
 
 
+SEEDS_APART = 1_000_003
+
+
 def generator(seed: int, point: int) -> torch.Generator:
     """A generator of its own for each point, so that points do not depend on one another."""
-    return torch.Generator().manual_seed(1_000_003 * seed + point)
+    return torch.Generator().manual_seed(SEEDS_APART * seed + point)
+
+
+def seed_and_point(random: torch.Generator) -> tuple[int, int]:
+    """The seed and the point that a generator was made for."""
+    return divmod(random.initial_seed(), SEEDS_APART)
 
 
 def free_symbols(exprs: Iterable[Any]) -> list[Basic]:

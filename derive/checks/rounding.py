@@ -38,11 +38,30 @@ DISCRETE = {
     "isfinite",
     "_local_scalar_dense",
 }
+MOVES = {"clone", "_to_copy", "copy_", "lift_fresh", "cat", "stack", "repeat"}  # numbers as they are: nothing rounds
+EXACT = DISCRETE | MOVES
 Tensor = torch.Tensor
 
 
+def _largest(tensor: Tensor | None) -> Tensor:
+    return torch.ones(()) if tensor is None else tensor.detach().abs().amax()
+
+
+# Operations of torch that subtract inside: how large their terms are, of which the first result is a difference.
+TERMS: dict[str, Callable[..., Tensor]] = {
+    "native_layer_norm": lambda out, x, shape, weight, *_: _largest(x) * _largest(out[2]) * _largest(weight),
+    "native_layer_norm_backward": lambda out, dy, x, shape, mean, rstd, weight, *_: (
+        _largest(dy) * _largest(rstd) * _largest(weight)
+    ),
+    "native_batch_norm": lambda out, x, weight, *_: _largest(x) * _largest(out[2]) * _largest(weight),
+    "native_batch_norm_backward": lambda out, dy, x, weight, mean, var, saved_mean, saved_rstd, *_: (
+        _largest(dy) * _largest(saved_rstd) * _largest(weight)
+    ),
+}
+
+
 class Coarse(TorchDispatchMode):
-    """Each operation's inputs are off by random factors between 1 - size and 1 + size."""
+    """Each operation's inputs are off by random factors between 1 - size and 1 + size, and what it subtracts inside as well."""
 
     def __init__(self, size: float, seed: int):
         super().__init__()
@@ -58,9 +77,20 @@ class Coarse(TorchDispatchMode):
         kwargs = kwargs or {}
         schema = func._schema
         name = schema.name.rpartition("::")[2]
-        if name in DISCRETE or any(a.alias_info for a in (*schema.arguments, *schema.returns)):
+        if name in EXACT or any(a.alias_info for a in (*schema.arguments, *schema.returns)):
             return func(*args, **kwargs)
-        return func(*[self._off(arg) for arg in args], **kwargs)
+        try:
+            found = func(*[self._off(arg) for arg in args], **kwargs)
+        except torch.linalg.LinAlgError:
+            raise
+        except RuntimeError:  # a target of exactly 1 is the border of what the operation takes
+            return self._off(func(*args, **kwargs))
+        if name in TERMS and found[0] is not None and not found[0].is_meta:
+            return (found[0] + TERMS[name](found, *args) * self._noise(found[0].shape), *found[1:])
+        return found
+
+    def _noise(self, shape: Any) -> Tensor:
+        return self.size * (2 * torch.rand(shape, generator=self.random, dtype=torch.float64) - 1)
 
     def _off(self, arg: Any) -> Any:
         if isinstance(arg, list | tuple):
@@ -71,8 +101,7 @@ class Coarse(TorchDispatchMode):
             self.largest,
             float(torch.where(torch.isfinite(arg), arg.detach().abs(), 0.0).amax()) if arg.numel() else 0.0,
         )
-        share = torch.rand(arg.shape, generator=self.random, dtype=torch.float64)
-        return arg * (1 + self.size * (2 * share - 1))
+        return arg * (1 + self._noise(arg.shape))
 
 
 def rounding_error(run: Callable[[int], Tensor], value: Tensor) -> Tensor:

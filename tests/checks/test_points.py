@@ -327,3 +327,46 @@ def test_a_range_without_numbers_is_refused(tmp_path, declared):
     (sheet,) = read([tmp_path / "p.yaml"])
     assert not sheet.problems
     assert any("such as range(-1, 1)" in str(f) or "such as at_least(1)" in str(f) for f in sheet.faults), sheet.faults
+
+
+@pytest.mark.parametrize("domain", ["binary", "sign", "one_hot"])
+def test_no_class_of_a_target_is_left_out_by_chance(domain: str) -> None:
+    from types import SimpleNamespace
+
+    from derive.checks.points import generator
+    from derive.checks.targets import target_for
+
+    for seed in range(30):
+        drawn = torch.stack([target_for(SimpleNamespace(target=domain), (2, 2), generator(seed, k)) for k in range(8)])
+        for entry in drawn.flatten(1).T:
+            assert len(set(entry.tolist())) == 2, (domain, seed)
+
+
+def test_a_point_on_the_border_of_an_operation_is_decided() -> None:
+    """A target of exactly 1 stays one in the coarse runs: what is wrong there alone is refuted."""
+    from torch.nn import functional as F
+
+    from derive.checks.rounding import rounding_error
+
+    p, y = torch.tensor([[[0.3]], [[0.6]]], dtype=torch.float64), torch.ones(2, 1, 1, dtype=torch.float64)
+
+    def loss(copies: int) -> torch.Tensor:
+        return F.binary_cross_entropy(p.repeat(copies, 1, 1), y.repeat(copies, 1, 1).clone(), reduction="none")
+
+    bound = rounding_error(loss, loss(1))
+    assert bool((bound > 0).all()) and bool((bound < 1e-12).all())
+
+
+def test_what_a_norm_subtracts_inside_rounds() -> None:
+    """A layer norm of one entry sends nothing back; what torch sends is the rounding of terms a few hundred in size."""
+    from derive.checks.rounding import rounding_error
+
+    x = torch.randn(6, 3, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+
+    def backward(copies: int) -> torch.Tensor:
+        leaf = x.repeat(copies, 1, 1).requires_grad_()
+        out = torch.nn.functional.layer_norm(leaf, (1,), None, torch.ones(1, dtype=torch.float64))
+        return torch.autograd.grad((out * torch.tensor(1.7, dtype=torch.float64)).square().sum(), leaf)[0]
+
+    gaps, bound = backward(1).abs(), rounding_error(backward, backward(1))
+    assert bool((gaps <= bound).all()) and bool((bound < 1e-10).all())
