@@ -31,6 +31,7 @@ from derive.checks.points import (
     movable,
     structural,
 )
+from derive.checks.rounding import coarseness, draws_of_their_own, has_stood
 from derive.checks.switches import switches
 from derive.derivation import World
 from derive.worlds import Formulas
@@ -261,6 +262,14 @@ def _observed(world: World, seed: int, point: int) -> Bindings:
     return observe(world, generator(seed, point))
 
 
+@lru_cache(maxsize=128)
+def _observed_again(world: World, seed: int, point: int, copy: int, size: float) -> tuple[Bindings, float]:
+    """The world at a point in an arithmetic that rounds as coarsely as `size` says, and the largest number in it; for all claims
+    of this world once as well."""
+    with draws_of_their_own(1000 * point + copy) as mode:
+        return observe(world, generator(seed, point)), mode.largest
+
+
 @lru_cache(maxsize=64)
 def _of_runs(world: World, more: tuple[Basic, ...], fixed: frozenset[Basic], seed: int) -> tuple[Batch, ...]:
     """Several runs, one where nothing is random; those whose values have the same sizes as one batch."""
@@ -282,9 +291,14 @@ def _form(run: Bindings, fixed: frozenset[Basic]) -> Any:
     )
 
 
-def _run(world: World, more: tuple[Basic, ...], seed: int, point: int, fresh: bool = False) -> Bindings:
-    random = generator(seed, point)
-    known = observe(world, random) if fresh else _observed(world, seed, point)
+def _run(world: World, more: tuple[Basic, ...], seed: int, point: int, copy: int | None = None) -> Bindings:
+    """The world at a point; of several copies of it each is rounded otherwise."""
+    size = coarseness()
+    if copy is None or size is None:
+        known = _observed(world, seed, point)
+    else:
+        known, largest = _observed_again(world, seed, point, copy, size)
+        has_stood(largest)
     if not more:
         return known
     return replace(known, values={**known.values, **draw(more, {}, generator(seed, point + 500))})
@@ -297,10 +311,10 @@ def _joined(world: World, more: tuple[Basic, ...], places: list[int], runs: list
         return Joined(one.values, one.method, {}, one.samples, errors, {}, tuple(members))
 
     def again(moved: dict[Basic, Tensor] | None = None, copies: int = 1) -> Bindings:
-        return join([_run(world, more, seed, k, fresh=True) for k in places * copies])
+        return join([_run(world, more, seed, k, copy) for copy in range(copies) for k in places])
 
     def alone(point: int, copies: int) -> Bindings:
-        return join([_run(world, more, seed, places[point], fresh=True) for _ in range(copies)])
+        return join([_run(world, more, seed, places[point], copy) for copy in range(copies)])
 
     count = len(places)
     good, bad = torch.ones(count, dtype=torch.bool), torch.zeros(count, dtype=torch.bool)

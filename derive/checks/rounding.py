@@ -9,7 +9,9 @@ shrinks lies on a jump, which this arithmetic cannot decide.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import isfinite
 from typing import Any
 
 import torch
@@ -68,6 +70,14 @@ class Coarse(TorchDispatchMode):
         self.size, self.random = size, torch.Generator().manual_seed(seed)
         self.largest = 0.0  # of all numbers that an operation was given
 
+    def __enter__(self) -> Coarse:
+        ACTIVE.append(self)
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        ACTIVE.pop()
+        super().__exit__(*error)
+
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         """Nothing is compiled here, and loading the compiler takes seconds."""
@@ -97,11 +107,37 @@ class Coarse(TorchDispatchMode):
             return type(arg)(self._off(part) for part in arg)
         if not isinstance(arg, torch.Tensor) or arg.dtype != torch.float64 or arg.is_meta:
             return arg
-        self.largest = max(
-            self.largest,
-            float(torch.where(torch.isfinite(arg), arg.detach().abs(), 0.0).amax()) if arg.numel() else 0.0,
-        )
+        largest = float(arg.detach().abs().amax()) if arg.numel() else 0.0
+        if not isfinite(largest):
+            largest = float(torch.where(torch.isfinite(arg), arg.detach().abs(), 0.0).amax())
+        self.largest = max(self.largest, largest)
         return arg * (1 + self._noise(arg.shape))
+
+
+ACTIVE: list[Coarse] = []
+
+
+def coarseness() -> float | None:
+    """The size of the relative errors under which operations run just now; None where they run as they are."""
+    return ACTIVE[-1].size if ACTIVE else None
+
+
+@contextmanager
+def draws_of_their_own(seed: int) -> Iterator[Coarse]:
+    """Within, errors are drawn from this seed, whatever was drawn before: the same run comes out the same, so that it may be
+    kept. Yields the mode, whose `largest` is then that of this run alone."""
+    mode = ACTIVE[-1]
+    random, largest = mode.random, mode.largest
+    mode.random, mode.largest = torch.Generator().manual_seed(seed), 0.0
+    try:
+        yield mode
+    finally:
+        mode.random, mode.largest = random, max(largest, mode.largest)
+
+
+def has_stood(largest: float) -> None:
+    """A number as large as this stood in a run that was kept."""
+    ACTIVE[-1].largest = max(ACTIVE[-1].largest, largest)
 
 
 def rounding_error(run: Callable[[int], Tensor], value: Tensor) -> Tensor:
