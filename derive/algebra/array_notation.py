@@ -35,8 +35,14 @@ class ArrayPrinter:
         return rf"{self.bracket(inner, ATOM)}^{{\top}}"
 
     def _print_MatMul(self, expr: MatMul) -> str:
-        several = sum(map(nodes.is_array, expr.args)) > 1
-        return self.join_factors([Bracketed(a) if several and is_entrywise_product(a) else a for a in expr.args])
+        scalars, found = [[a for a in expr.args if nodes.is_array(a) == kind] for kind in (False, True)]
+        factors = nodes.without_ones(found)
+        if scalars and nodes.is_one(factors[0]):
+            return self.join_factors(scalars)
+        several = len(factors) > 1
+        return self.join_factors(
+            [*scalars, *(Bracketed(a) if several and is_entrywise_product(a) else a for a in factors)]
+        )
 
     def _print_Bracketed(self, expr: Any) -> str:
         return self.wrap(self._print(expr.args[0]))
@@ -74,7 +80,7 @@ class ArrayPrinter:
         return r"\bm{1}^{\top}" if expr.shape[0] == 1 else r"\bm{1}"
 
     def _print_Identity(self, expr: Any) -> str:
-        return r"\bm{I}"
+        return "1" if nodes.is_one(expr) else r"\bm{I}"
 
     def _print_Softmax(self, expr: nodes.Softmax) -> str:
         return rf"\operatorname{{softmax}}\left({self._print(expr.args[0])}\right)"
@@ -134,6 +140,8 @@ class ArrayPrinter:
         return rf"\bm{{K}}_{{{self._print(expr.args[0])},{self._print(expr.args[1])}}}"
 
     def _print_Unit(self, expr: arrays.Unit) -> str:
+        if nodes.is_one(expr):
+            return "1"
         return rf"\bm{{e}}_{{{self._print(expr.args[1] + 1)}}}"
 
     def _print_Reshaped(self, expr: arrays.Reshaped) -> str:

@@ -238,6 +238,8 @@ class Commutation(MatrixExpr):
 class Unit(MatrixExpr):
     """The column with a one at a place (counted from 0) and zeros elsewhere."""
 
+    is_unit = True
+
     def __new__(cls, size: Any, place: Any) -> MatrixExpr:
         return Basic.__new__(cls, size, place)
 

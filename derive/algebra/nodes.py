@@ -24,7 +24,7 @@ from sympy import (
 )
 from sympy.core.symbol import Str
 from sympy.core.sympify import _sympify as strict  # numbers and expressions only: text is never evaluated
-from sympy.matrices.expressions import MatAdd, MatMul, OneMatrix, Transpose
+from sympy.matrices.expressions import Identity, MatAdd, MatMul, OneMatrix, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 
 from derive.errors import NotDerivable, ShapeError
@@ -443,9 +443,10 @@ def add(*terms: Any) -> Any:
 
 
 def matmul(*factors: Any) -> Any:
-    """A product, scalars first, in the order given; sizes are compared."""
+    """A product, scalars first, in the order given; sizes are compared. What is a one of size 1 x 1 is left out."""
     flat = [part for factor in factors for part in (factor.args if isinstance(factor, MatMul) else (factor,))]
     scalars, arrays = [f for f in flat if not is_array(f)], [f for f in flat if is_array(f)]
+    arrays = without_ones(arrays)
     for left, right in zip(arrays, arrays[1:], strict=False):
         if left.shape[1] != right.shape[0]:
             raise ShapeError(f"{shape_text(left.shape)} times {shape_text(right.shape)}: the inner sizes differ")
@@ -457,8 +458,23 @@ def matmul(*factors: Any) -> Any:
     return MatMul(scalar, *arrays)
 
 
+def is_one(array: Any) -> bool:
+    """Whether an array is the number 1: ones, an identity or a unit vector of size 1 x 1."""
+    inner = array.args[0] if isinstance(array, Transpose) else array
+    return tuple(inner.shape) == (1, 1) and (
+        isinstance(inner, OneMatrix | Identity) or getattr(inner, "is_unit", False)
+    )
+
+
+def without_ones(arrays: list[Any]) -> list[Any]:
+    """The factors of a product without those that are the number 1; where all are, one of them."""
+    return [array for array in arrays if not is_one(array)] or arrays[:1]
+
+
 def transpose(array: Any) -> Any:
-    """The transpose, never doubled."""
+    """The transpose, never doubled; of a one of size 1 x 1, that itself."""
+    if is_one(array):
+        return array
     if isinstance(array, OneMatrix):
         return OneMatrix(array.shape[1], array.shape[0])
     return array.args[0] if isinstance(array, Transpose) else Transpose(array)

@@ -30,6 +30,12 @@ def _stands_for_entries(body: Any, index: Any) -> bool:
     return bool(entries) and index not in body.xreplace(entries).free_symbols
 
 
+def is_number(array: Any) -> bool:
+    """Whether an array is an inserted one of size 1 x 1 (or its transpose), printed as the number that it is."""
+    inner = array.args[0] if isinstance(array, Transpose) else array
+    return nodes.is_one(inner) or (isinstance(inner, MatrixBase) and inner.shape == (1, 1))
+
+
 class _Text(StrPrinter):
     printmethod = "_as_formula"  # no node prints itself past the rules below
 
@@ -42,6 +48,8 @@ class _Text(StrPrinter):
             return self.wrap(expr.array)
         if isinstance(expr, MatrixBase) and expr.shape == (1, 1):
             return self.wrap(expr[0, 0])
+        if isinstance(expr, Transpose) and is_number(expr):
+            return self.wrap(expr.args[0])
         loose = (Add, MatAdd, Mul, MatMul, nodes.Terms, nodes.Factors, nodes.Quotient, nodes.Map, Sum)
         negative = (
             isinstance(expr, nodes.Numeral | Rational) and (expr.value if isinstance(expr, nodes.Numeral) else expr) < 0
@@ -193,15 +201,26 @@ class _Text(StrPrinter):
     _print_Gradient = _print_Partial
 
     def _print_Transpose(self, expr: Transpose) -> str:
-        return f"{self.wrap(expr.args[0])}.T"
+        inner = expr.args[0]
+        return self.wrap(inner) if is_number(inner) else f"{self.wrap(inner)}.T"
 
     def _print_MatMul(self, expr: MatMul) -> str:
         scalar = Mul(*[a for a in expr.args if not nodes.is_array(a)])
-        product = " @ ".join(self.wrap(a) for a in expr.args if nodes.is_array(a))
+        arrays = nodes.without_ones([a for a in expr.args if nodes.is_array(a)])
+        if nodes.is_one(arrays[0]):
+            return self._print(scalar)
+        product = self.multiplied(arrays)
         if scalar.could_extract_minus_sign() and not scalar.is_Add:
             rest = -scalar
             return f"-{product}" if rest == 1 else f"-{self.factor(rest)}*{product}"
         return product if scalar == 1 else f"{self.factor(scalar)}*{product}"
+
+    def multiplied(self, arrays: list[Any]) -> str:
+        """A @ B, but 2*3 and 2*A where one of them is a number."""
+        out = self.wrap(arrays[0])
+        for before, array in zip(arrays, arrays[1:], strict=False):
+            out += f"{'*' if is_number(before) or is_number(array) else ' @ '}{self.wrap(array)}"
+        return out
 
     def factor(self, scalar: Any) -> str:
         """A scalar in front of a product."""
@@ -231,10 +250,10 @@ class _Text(StrPrinter):
         return self.filled("zeros", expr.shape)
 
     def _print_OneMatrix(self, expr: Any) -> str:
-        return self.filled("ones", expr.shape)
+        return "1" if nodes.is_one(expr) else self.filled("ones", expr.shape)
 
     def _print_Identity(self, expr: Any) -> str:
-        return f"eye({self._print(expr.shape[0])})"
+        return "1" if nodes.is_one(expr) else f"eye({self._print(expr.shape[0])})"
 
     def _print_Softmax(self, expr: nodes.Softmax) -> str:
         return f"softmax({self._print(expr.args[0])})"
@@ -276,7 +295,7 @@ class _Text(StrPrinter):
         return str(self._print(expr.array))
 
     def _print_Unit(self, expr: Any) -> str:
-        return f"e{self._print(expr.args[1])}"
+        return "1" if nodes.is_one(expr) else f"e{self._print(expr.args[1])}"
 
     def _print_Commutation(self, expr: Any) -> str:
         return f"K({', '.join(map(self._print, expr.args))})"

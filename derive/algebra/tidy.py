@@ -548,11 +548,11 @@ def _content(terms: list[Term]) -> tuple[Any, list[Term]]:
     content = scalars[0]
     for scalar in scalars[1:]:
         content = _common(content, scalar)
-    if all(s.could_extract_minus_sign() for s in scalars) and not content.could_extract_minus_sign():
-        content = -content
-    if not all(s.could_extract_minus_sign() for s in scalars) and content.could_extract_minus_sign():
-        content = -content
-    return content, [(scalar / content, chain) for scalar, chain in terms]
+    rest = [(scalar / content, chain) for scalar, chain in terms]
+    are_negative = all(s.could_extract_minus_sign() for s in scalars)
+    if (are_negative and not content.could_extract_minus_sign()) or (not are_negative and is_negative(content)):
+        return -content, [(-scalar, chain) for scalar, chain in rest]
+    return content, rest
 
 
 def _common(left: Any, right: Any) -> Any:

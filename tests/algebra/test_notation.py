@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sympy import Float, Indexed, IndexedBase, Rational, Sum, Symbol, exp, log, pi, symbols
+from sympy import Float, Indexed, IndexedBase, Integer, Rational, Sum, Symbol, exp, log, pi, symbols
+from sympy.matrices.expressions import Identity, MatMul, OneMatrix, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 from sympy.matrices.immutable import ImmutableDenseMatrix
 
+from derive.algebra.arrays import Unit
 from derive.algebra.functions import sigmoid
 from derive.algebra.names import latex_name
 from derive.algebra.nodes import (
@@ -118,3 +122,23 @@ def test_names(name: str, tex: str) -> None:
 def test_an_array_has_one_number_of_decimals() -> None:
     shown = numerals(ImmutableDenseMatrix([Rational(1, 13), Rational(1000, 13), Rational(1, 2)]))
     assert {entry.places for entry in shown if not entry.is_exact} == {6}
+
+
+ONES_OF_SIZE_1 = [Identity(1), OneMatrix(1, 1), Unit(Integer(1), Integer(0)), Transpose(Unit(Integer(1), Integer(0)))]
+
+
+@pytest.mark.parametrize("one", ONES_OF_SIZE_1, ids=str)
+def test_what_is_a_one_of_size_1_is_not_printed(one: Any) -> None:
+    v, c = MatrixSymbol("v", 3, 1), Symbol("c")
+    assert matmul(v, one) == v and matmul(c, one, one) == MatMul(c, one)
+    for product, alone in ((MatMul(v, one), v), (MatMul(c, one), c), (MatMul(c, v, one), MatMul(c, v))):
+        assert (text(product), latex(product)) == (text(alone), latex(alone))
+    assert (text(one), latex(one)) == ("1", "1")
+
+
+def test_an_inserted_array_of_size_1_is_a_number() -> None:
+    one, two = ImmutableDenseMatrix([[Numeral(Rational(7, 2))]]), ImmutableDenseMatrix([[Integer(-16)]])
+    row = ImmutableDenseMatrix([[1, 2]])
+    assert text(MatMul(one, Transpose(one))) == "3.5*3.5" and latex(MatMul(one, Transpose(one))) == r"3.5 \cdot 3.5"
+    assert text(MatMul(one, two)) == "3.5*(-16)" and text(Transpose(two)) == "-16"
+    assert text(MatMul(one, row)) == "3.5*[[1, 2]]"
