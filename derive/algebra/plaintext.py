@@ -202,7 +202,7 @@ class _Text(StrPrinter):
 
     def _print_Transpose(self, expr: Transpose) -> str:
         inner = expr.args[0]
-        return self.wrap(inner) if is_number(inner) else f"{self.wrap(inner)}.T"
+        return self._print(inner) if is_number(inner) else f"{self.wrap(inner)}.T"
 
     def _print_MatMul(self, expr: MatMul) -> str:
         scalar = Mul(*[a for a in expr.args if not nodes.is_array(a)])
