@@ -44,6 +44,9 @@ class Reason:
     about: tuple[Any, ...] = ()
 
 
+Heading = str | Reason  # words alone, or a rule whose places hold the numbers and names in them
+
+
 @dataclass(frozen=True)
 class Claim:
     """Something that can be false, in a world."""
@@ -96,12 +99,13 @@ class Holds(Claim):
 class HasShape(Claim):
     """A quantity of the world has these sizes; each size is an integer or a written expression of one.
 
-    `of` is the symbol that the world knows; `meaning` says in a few words what it is.
+    `of` is the symbol that the world knows; `meaning` says in a few words what it is, with the number and the name of its
+    layer as values (checks/reasons/headings.py).
     """
 
     of: Any
     shape: tuple[Any, ...]
-    meaning: str = ""
+    meaning: Reason
 
 
 @dataclass(frozen=True)
@@ -230,9 +234,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Section:
-    """Steps under a heading; `figure` is data for a drawing (document/figures.py draws it), `remark` words above."""
+    """Steps under a heading, which is a statement about them (checks/reasons/headings.py); `remark` words above."""
 
-    heading: str
+    heading: Heading
     steps: tuple[Step, ...]
     remark: Reason | None = None
 
@@ -253,7 +257,7 @@ class Answer:
 class Derivation:
     """What one question asks, worked out."""
 
-    heading: str
+    heading: Heading
     sections: tuple[Section, ...]
     answers: tuple[Answer, ...] = ()
 
@@ -290,7 +294,7 @@ def is_defined_as(world: World, symbol: Any, meaning: Any) -> bool:
 class Work:
     """Collects the steps of one section in one world, so that topics write reasons and expressions only."""
 
-    heading: str
+    heading: Heading
     world: World
     remark: Reason | None = None
     steps: list[Step] = field(default_factory=list)

@@ -15,7 +15,7 @@ from derive.document.latex import reason as reason_latex
 from derive.document.latex import sentence_latex
 from derive.document.outline import sides_of
 from derive.document.statements import SAID, said
-from derive.document.text import reason_text, sentence_text
+from derive.document.text import heading_text, reason_text, sentence_text
 from derive.report import Verdict
 
 FORMAT = 1
@@ -28,14 +28,13 @@ def problem_data(result: Any) -> dict[str, Any]:
     parts = []
     for p, (question, derivation) in enumerate(zip(problem.ask, solution.derivations, strict=True), 1):
         steps = [
-            step_data(f"{p}.{s}.{k}", step, report.verdicts[f"{p}.{s}.{k}"], section.heading)
+            step_data(f"{p}.{s}.{k}", step, report.verdicts[f"{p}.{s}.{k}"], heading_text(section.heading))
             for s, section in enumerate(derivation.sections, 1)
             for k, step in enumerate(section.steps, 1)
         ]
         answers = {answer.name: answer_data(answer.value) for answer in derivation.answers}
-        parts.append(
-            {"id": str(p), "asked": question.name, "heading": derivation.heading, "answers": answers, "steps": steps}
-        )
+        heading = heading_text(derivation.heading)
+        parts.append({"id": str(p), "asked": question.name, "heading": heading, "answers": answers, "steps": steps})
     key = [step_data(number, step, report.verdicts[number], "key") for number, step in solution.key]
     data = {
         "id": problem.id, "path": problem.path, "title": problem.title, "passed": report.passed, "parts": parts, "key": key,

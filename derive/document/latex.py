@@ -13,9 +13,9 @@ from sympy.matrices.expressions import MatAdd
 
 from derive.algebra.formula import parse_formula
 from derive.algebra.nodes import Numeral
-from derive.algebra.notation import latex, relation_between, signed_terms
+from derive.algebra.notation import latex, relation_between, signed_terms, text
 from derive.algebra.numbers import as_matrix
-from derive.derivation import HasShape, Reason
+from derive.derivation import HasShape, Heading, Reason
 from derive.document.charts import chart_tikz
 from derive.document.figures import ChainFigure, NetworkFigure, chain_figure, network_figure
 from derive.document.outline import (
@@ -134,9 +134,9 @@ def _problem_view(block: ProblemBlock) -> View:
         given=_given(given), key=[_block(b) for b in block.key],
         parts=[
             view(
-                heading=escaped(part.heading),
+                heading=heading_tex(part.heading),
                 sections=[
-                    view(heading=escaped(s.heading), remark=reason(s.remark), blocks=[_block(b) for b in s.blocks])
+                    view(heading=heading_tex(s.heading), remark=reason(s.remark), blocks=[_block(b) for b in s.blocks])
                     for s in part.sections
                 ],
             )
@@ -475,6 +475,21 @@ def reason(why: Reason | None) -> Tex:
     return Tex("".join(places[int(piece)] if k % 2 else escaped(piece) for k, piece in enumerate(words)))
 
 
+def heading_tex(heading: Heading) -> Tex:
+    """A heading with the numbers and names in it; a viewer's list of contents shows them as text."""
+    if isinstance(heading, str):
+        return escaped(heading)
+
+    def both(value: Any) -> str:
+        if isinstance(value, str):
+            return escaped(value)
+        return rf"\texorpdfstring{{${latex(value)}$}}{{{escaped(text(value))}}}"
+
+    places = [both(value) for value in map(_plain_int, heading.about)]
+    words = re.split(r"\{(\d+)\}", heading.rule.words)
+    return Tex("".join(places[int(piece)] if k % 2 else escaped(piece) for k, piece in enumerate(words)))
+
+
 def _plain_int(value: Any) -> Any:
     from sympy import Integer
 
@@ -487,7 +502,7 @@ def _sizes(shape: tuple[Any, ...]) -> str:
 
 def _size_row(number: str, claim: HasShape, why: Reason) -> View:
     return view(
-        symbol=Tex(f"${latex(claim.of)}$"), meaning=escaped(claim.meaning), size=Tex(_sizes(claim.shape)), reason=reason(why),
+        symbol=Tex(f"${latex(claim.of)}$"), meaning=reason(claim.meaning), size=Tex(_sizes(claim.shape)), reason=reason(why),
         mark=Tex(rf"\dvholds{{{_short(number)}}}"),
     )  # fmt: skip
 

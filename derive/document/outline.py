@@ -17,6 +17,7 @@ from derive.derivation import (
     HasCount,
     HasMean,
     HasShape,
+    Heading,
     Holds,
     IsGradient,
     IsLimit,
@@ -99,14 +100,14 @@ Block = Chain | SizeTable | Sentence | RefutedAnswer | Failed
 
 @dataclass(frozen=True)
 class SectionBlock:
-    heading: str
+    heading: Heading
     blocks: tuple[Block, ...]
     remark: Reason | None = None
 
 
 @dataclass(frozen=True)
 class Part:
-    heading: str
+    heading: Heading
     sections: tuple[SectionBlock, ...]
 
 

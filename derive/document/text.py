@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from derive.algebra.notation import relation_between, text
-from derive.derivation import HasShape, Reason
+from derive.derivation import HasShape, Heading, Reason
 from derive.document.outline import (
     Chain,
     Failed,
@@ -30,6 +30,11 @@ def reason_text(why: Reason | None) -> str:
     return re.sub(r"\{(\d+)\}", lambda m: places[int(m.group(1))], why.rule.words)
 
 
+def heading_text(heading: Heading) -> str:
+    """A heading with the numbers and names in it."""
+    return heading if isinstance(heading, str) else reason_text(heading)
+
+
 def problem_text(block: ProblemBlock) -> str:
     """A worked problem, one relation a line, its reason behind it."""
     problem = block.problem
@@ -37,9 +42,10 @@ def problem_text(block: ProblemBlock) -> str:
     lines += [problem.source] if problem.source else []
     lines += ["", *problem.statement.splitlines()] if problem.statement else []
     for part in block.parts:
-        lines += ["", part.heading, "-" * len(part.heading)]
+        title = heading_text(part.heading)
+        lines += ["", title, "-" * len(title)]
         for section in part.sections:
-            lines += ["", f"{section.heading}:"] if section.heading else []
+            lines += ["", f"{heading_text(section.heading)}:"] if section.heading else []
             lines += [f"    ({reason_text(section.remark)})"] if section.remark else []
             for item in section.blocks:
                 lines += _block(item)
@@ -76,7 +82,7 @@ def _block(block: Any) -> list[str]:
         return [f"{INDENT}{sentence_text(block.pieces)}    {_mark(block)}{reason_text(block.reason)}".rstrip()]
     if isinstance(block, SizeTable):
         return [
-            f"{INDENT}{text(claim.of):8} {' x '.join(map(text, claim.shape)):10} {claim.meaning}  [ok]"
+            f"{INDENT}{text(claim.of):8} {' x '.join(map(text, claim.shape)):10} {reason_text(claim.meaning)}  [ok]"
             for _, claim, _ in block.rows
         ]
     if isinstance(block, RefutedAnswer):

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import fraction, preorder_traversal
+from sympy import Integer, fraction, preorder_traversal
 
 from derive.algebra.adjoints import adjoints
 from derive.algebra.entries import merged, written_product
 from derive.algebra.nodes import Gradient, Map, hadamard, plain
 from derive.algebra.numbers import numerals
 from derive.algebra.values import value_of
-from derive.derivation import Answer, Derivation, IsGradient, Section, Work, rule
+from derive.derivation import Answer, Derivation, IsGradient, Reason, Section, Work, rule
+from derive.topics import headings
 from derive.topics.forward import COMPUTE, INSERT, forward_values, like, with_numbers
 from derive.topics.kinks import kinks_and_ties
 from derive.topics.local import expanded_slope, local_sections, softmax_section
@@ -69,7 +70,7 @@ class Backward:
 def layer_section(net: Net, unit: Unit, found: dict[Any, Any]) -> Section:
     """delta of one layer, and its weights' and biases' gradients."""
     last = unit is net.units[-1]
-    work = Work(f"Output layer {unit.number}" if last else f"Layer {unit.number}", net.world)
+    work = Work(Reason(headings.OUTPUT_LAYER if last else headings.HIDDEN_LAYER, (Integer(unit.number),)), net.world)
     received = found[unit.a]
     if last:
         work.gradient(net.L, unit.a, received, why=LOSS_SLOPE)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, Integer, Sum
+from sympy import Expr, Integer, Sum, Symbol
 
 from derive.algebra.nodes import Factors, Terms
 from derive.catalogue.optimisers.base import State, product, state_line
-from derive.derivation import Answer, Derivation, Equal, Section, Work, rule
+from derive.derivation import Answer, Derivation, Equal, Reason, Section, Work, rule
+from derive.topics import headings
 from derive.topics.moments import at_time, entry, g, hyper_tags, i, names_at, optimiser_of, state_of, t
 from derive.topics.registry import questions
 from derive.worlds import OptimiserRun
@@ -39,7 +40,7 @@ class ClosedForm:
         world = unrolled_world(optimiser, state)
         now = at_time(state.name, t)
         answer = Answer(state.name, closed_form(state, t), lambda v: Equal(world, (now, v)))
-        return Derivation(f"Closed form of the state {state.name}", (section,), (answer,))
+        return Derivation(Reason(headings.CLOSED_FORM_OF, (Symbol(state.name),)), (section,), (answer,))
 
 
 def unrolled_world(optimiser: Any, state: State) -> OptimiserRun:

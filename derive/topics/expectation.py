@@ -13,6 +13,7 @@ from derive.algebra.numbers import numeral
 from derive.catalogue.optimisers.base import State, hyper_values
 from derive.derivation import Answer, Derivation, Equal, HasMean, Reason, Section, Work, rule
 from derive.errors import GivenError
+from derive.topics import headings
 from derive.topics.closed_form import unrolling
 from derive.topics.moments import G, M, at_time, entry, g, hyper_tags, i, optimiser_of, state_of, t
 from derive.topics.registry import questions
@@ -75,8 +76,8 @@ class ExpectedMoment:
             sections.append(section)
             answers = (_answer(numeric_world(optimiser, state, gradient, self), self.of, self.at, values),)
         kind = "first" if state.power == 1 else "second"
-        name = "bias-corrected " if corrected else ""
-        return Derivation(f"Expectation of the {name}{kind} moment estimate", tuple(sections), answers)
+        heading = Reason(headings.OF_CORRECTED if corrected else headings.OF_ESTIMATE, (kind,))
+        return Derivation(heading, tuple(sections), answers)
 
 
 def moment_symbol(state: State) -> Symbol:

@@ -21,8 +21,9 @@ from derive.algebra.naming import without
 from derive.algebra.nodes import Map, Partial, Slot, Total, add, hadamard, is_array, matmul, transpose
 from derive.algebra.signs import sign_of, sign_of_entries, together_as_product, together_as_sum
 from derive.algebra.tidy import array_scalars, product, pushed, tidy, transposed
-from derive.derivation import Definition, Equal, Holds, IsGradient, IsMinimum, NoMinimum, Section, Work, rule
+from derive.derivation import Definition, Equal, Holds, IsGradient, IsMinimum, NoMinimum, Reason, Section, Work, rule
 from derive.errors import NotDerivable
+from derive.topics import headings
 from derive.topics.objective import Objective
 from derive.worlds import Formulas
 
@@ -308,7 +309,7 @@ def stages(problem: Any, kind: str) -> list[Section] | None:
     one = bend_of(problem, first, target, problem.world, name)
     if one is None or one.sign * sign <= 0:
         return None
-    work = Work(f"First in {first}, for any {second}", problem.free)
+    work = Work(Reason(headings.FIRST_IN, (first, second)), problem.free)
     work.steps += one.steps.steps
     stage = IsMinimum(problem.free, problem.shown, ((first, best),), (), sign < 0, proof="convex")
     work.claim(stage, FOR_ANY, (second, kind, first), True)
@@ -324,7 +325,7 @@ def second_stage(problem: Any, unknown: Any, profile: Any, best: Any) -> Work | 
     """The other unknown with the first at its best: convex, monotone on both sides, or concave in the inverse."""
     sign = problem.sign
     world = replace(problem.world, definitions=((problem.over[0], best), *problem.world.definitions))
-    work = Work(f"Then in {unknown}", world)
+    work = Work(Reason(headings.THEN_IN, (unknown,)), world)
     if not is_array(unknown):
         bend = bend_of(problem, unknown, profile, world, problem.objective.symbol)
         if bend is not None and bend.sign * sign > 0:

@@ -14,9 +14,10 @@ from derive.algebra.differentials import coefficient, differential, hessian
 from derive.algebra.naming import by_names
 from derive.algebra.nodes import gradient_symbol, is_array, matmul, transpose
 from derive.algebra.tidy import tidy
-from derive.derivation import Answer, Claim, Derivation, Equal, Section, Work, rule
+from derive.derivation import Answer, Claim, Derivation, Equal, Reason, Section, Work, rule
 from derive.errors import GivenError
 from derive.problem.types import Formula, SymbolNames
+from derive.topics import headings
 from derive.topics.objective import Objective, gradient_section, opening
 from derive.topics.registry import questions
 from derive.worlds import Formulas
@@ -74,7 +75,7 @@ class HessianQuestion:
         for x in self.wrt:
             need_array(x)
             objective = Objective(given, self.of, (x,))
-            sections += [*opening(objective), gradient_section(objective, f"Gradient in {x}")]
+            sections += [*opening(objective), gradient_section(objective, Reason(headings.GRADIENT_IN, (x,)))]
             section, matrix = hessian_section(objective, x)
             sections.append(section)
             answers.append(Answer(x.name, matrix, hessian_claim(objective, x)))

@@ -9,7 +9,8 @@ from sympy import Symbol, exp
 from derive.algebra.derivatives import local_derivative
 from derive.algebra.functions import TABLE
 from derive.algebra.nodes import Map, Slot, prime
-from derive.derivation import Section, Work, rule
+from derive.derivation import Reason, Section, Work, rule
+from derive.topics import headings
 from derive.topics.network import Net, Unit
 from derive.worlds import Formulas
 
@@ -35,7 +36,7 @@ def activation_section(name: str) -> Section:
     function = TABLE[name]
     known = local_derivative(function)
     at = (known.variable, *known.parameters)
-    work = Work(f"Derivative of the activation {name.replace('_', ' ')}", Formulas())
+    work = Work(Reason(headings.OF_ACTIVATION, (name.replace("_", " "),)), Formulas())
     work.equal(function(*at), function.row.definition(*at), why=DEFINITION)
     slope = prime(name, *at)
     branches = bool(function.row.kinks)

@@ -13,8 +13,9 @@ from derive.algebra.nodes import Factors, Numeral, Quotient, Terms, plain
 from derive.algebra.notation import as_written, positive_first
 from derive.algebra.numbers import exact, numeral
 from derive.algebra.values import unfolded
-from derive.derivation import Answer, Derivation, Equal, Holds, Section, Work, rule
+from derive.derivation import Answer, Derivation, Equal, Holds, Reason, Section, Work, rule
 from derive.errors import GivenError
+from derive.topics import headings
 from derive.topics.loss_classes import class_sections
 from derive.topics.minibatch import Minibatch, minibatch_of
 from derive.topics.registry import questions
@@ -99,7 +100,7 @@ def element_section(batch: Minibatch, k: int) -> tuple[Section, Any]:
     """One element: which branch it is on, its formula with the numbers, its value."""
     y, p, ell = batch.symbols(k)
     target, output = batch.numbers(k)
-    work = Work(f"Element {k + 1}", batch.world)
+    work = Work(Reason(headings.ELEMENT, (Integer(k + 1),)), batch.world)
     is_large = batch.is_large((output,))
     formula = batch.large_term(y, p) if is_large else batch.term(y, p)
     shown = {y: Numeral(target), p: Numeral(output), **{symbol: Numeral(v) for symbol, v in batch.settings.items()}}

@@ -8,7 +8,8 @@ from sympy import IndexedBase, Integer, Rational, Sum, Symbol, exp, log
 
 from derive.algebra.nodes import Factors, Numeral, Terms, plain
 from derive.algebra.numbers import numeral
-from derive.derivation import Section, Work, rule
+from derive.derivation import Reason, Section, Work, rule
+from derive.topics import headings
 from derive.topics.minibatch import Minibatch
 from derive.worlds import LossRun
 
@@ -72,7 +73,7 @@ def _over(term: Any, k: Symbol, classes: Any) -> Any:
 
 
 def _example(batch: Minibatch, i: int) -> tuple[Section, Any]:
-    work = Work(f"Example {i + 1}", batch.world)
+    work = Work(Reason(headings.EXAMPLE, (Integer(i + 1),)), batch.world)
     ell = Symbol(f"ell_{i + 1}")
     outputs = [Symbol(f"{batch.output_symbol}_{i + 1}_{j + 1}", real=True) for j in range(len(batch.outputs[i]))]
     weights = batch.weights(i)

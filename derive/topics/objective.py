@@ -18,7 +18,7 @@ from derive.algebra.naming import Namer, by_means, by_names, without
 from derive.algebra.nodes import Map, Mean, Softmax, Total, gradient_symbol, is_array
 from derive.algebra.shortest import shortest
 from derive.algebra.tidy import pushed, tidy
-from derive.derivation import Assumption, Rule, Section, Work, rule
+from derive.derivation import Assumption, Heading, Rule, Section, Work, rule
 from derive.errors import GivenError
 from derive.worlds import Formulas
 
@@ -236,7 +236,7 @@ def apart(kink: Kink) -> Any:
     return Ne(kink.left, kink.right, evaluate=False)
 
 
-def opening(objective: Objective, heading: str = "Quantities") -> list[Section]:
+def opening(objective: Objective, heading: Heading = "Quantities") -> list[Section]:
     """What is called how, and the conditions under which what follows holds."""
     work = Work("Where this holds", objective.smooth)
     for condition in objective.domain:
@@ -246,7 +246,7 @@ def opening(objective: Objective, heading: str = "Quantities") -> list[Section]:
     return [definition_section(objective, heading), *([work.section()] if work.steps else [])]
 
 
-def definition_section(objective: Objective, heading: str = "Quantities") -> Section:
+def definition_section(objective: Objective, heading: Heading = "Quantities") -> Section:
     """What is called how: the author's definitions, and the names given to parts."""
     work = Work(heading, objective.world)
     for symbol, expr in objective.named[:-1]:
@@ -259,7 +259,7 @@ def definition_section(objective: Objective, heading: str = "Quantities") -> Sec
     return work.section()
 
 
-def gradient_section(objective: Objective, heading: str) -> Section:
+def gradient_section(objective: Objective, heading: Heading) -> Section:
     """One line a quantity, from the objective backwards, to the symbols that are asked for."""
     work = Work(heading, objective.smooth)
     for symbol in objective.backwards:

@@ -10,8 +10,9 @@ from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 
 from derive.algebra.nodes import Numeral, plain
 from derive.algebra.numbers import as_matrix, numeral, numerals
-from derive.derivation import Answer, Derivation, Equal, Section, Work, rule
+from derive.derivation import Answer, Derivation, Equal, Heading, Reason, Section, Work, rule
 from derive.errors import GivenError
+from derive.topics import headings
 from derive.topics.output_shape import axis_value
 from derive.topics.planes import Plane, plane_of
 from derive.topics.registry import questions
@@ -50,7 +51,9 @@ class Output:
         world = LayerRun(plane.layer, (1, rows, columns), nested, tuple(observed))
         sections, values = [], []
         for k, (array, (_, y)) in enumerate(zip(arrays, names, strict=True)):
-            section, value = _pooled(plane, world, array, y, f"Array {k + 1}" if len(arrays) > 1 else "")
+            section, value = _pooled(
+                plane, world, array, y, Reason(headings.ARRAY, (Integer(k + 1),)) if len(arrays) > 1 else ""
+            )
             sections.append(section)
             values.append(value)
         return Derivation(TITLES[plane.layer.name], tuple(sections), _answers(world, names, values))
@@ -88,7 +91,7 @@ def _output_symbol(plane: Plane, k: int, arrays: list[Any]) -> MatrixSymbol:
     return MatrixSymbol(f"Y{_index(k, arrays)}", axis_value(plane, 0), axis_value(plane, 1))
 
 
-def _pooled(plane: Plane, world: LayerRun, array: Any, y: MatrixSymbol, heading: str) -> tuple[Section, Any]:
+def _pooled(plane: Plane, world: LayerRun, array: Any, y: MatrixSymbol, heading: Heading) -> tuple[Section, Any]:
     rows, columns = map(int, y.shape)
     if rows * columns > MOST_WINDOWS:
         raise GivenError(f"{rows * columns} windows are too many to show; at most {MOST_WINDOWS}", ("given", "input"))

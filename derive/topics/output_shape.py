@@ -9,6 +9,7 @@ from sympy import Integer, Symbol
 
 from derive.algebra.nodes import Factors, Floor, Numeral, Quotient, Terms, plain
 from derive.derivation import Answer, Derivation, HasShape, Reason, Section, Work, rule
+from derive.topics import headings
 from derive.topics.planes import AXES, Plane, as_network, is_planar, plane_of
 from derive.topics.registry import questions
 from derive.topics.stack import stack_of
@@ -49,9 +50,9 @@ class OutputShape:
         sizes = [plane.channels_out, *(axis_value(plane, axis) for axis in range(2))]
         shape = tuple(sizes if self.layout == "channels_first" else [*sizes[1:], sizes[0]])
         work.equal(Symbol("C_out"), Integer(plane.channels_out), why=CHANNELS if plane.is_convolution else KEPT)
-        words = "channels, height, width" if self.layout == "channels_first" else "height, width, channels"
-        work.claim(HasShape(world, Symbol("Y"), shape, f"output ({words})"), SHAPE, result=True)
-        answer = Answer("shape", shape, lambda v: HasShape(world, Symbol("Y"), tuple(v), "output"))
+        named = Reason(headings.CHANNELS_FIRST if self.layout == "channels_first" else headings.CHANNELS_LAST)
+        work.claim(HasShape(world, Symbol("Y"), shape, named), SHAPE, result=True)
+        answer = Answer("shape", shape, lambda v: HasShape(world, Symbol("Y"), tuple(v), named))
         return Derivation("Output size", (*sections, work.section()), (answer,))
 
 

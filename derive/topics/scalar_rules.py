@@ -12,7 +12,8 @@ from derive.algebra.nodes import Factors, Partial, Quotient, Terms, is_array
 from derive.algebra.notation import text
 from derive.algebra.scalars import decided, scalar_derivative
 from derive.algebra.shortest import shortest
-from derive.derivation import Answer, Claim, Derivation, IsGradient, Rule, Section, Work, rule
+from derive.derivation import Answer, Claim, Derivation, IsGradient, Reason, Rule, Section, Work, rule
+from derive.topics import headings
 from derive.topics.objective import Objective, opening
 from derive.worlds import Formulas
 
@@ -68,7 +69,7 @@ def cleaned(expr: Any) -> Any:
 def variable_section(objective: Objective, symbol: Symbol) -> tuple[Section, Any]:
     """The derivative in one variable, one layer of rules a line."""
     name, function = objective.symbol, objective.expr
-    work = Work(f"Derivative in {symbol}", objective.smooth)
+    work = Work(Reason(headings.DERIVATIVE_IN, (symbol,)), objective.smooth)
     current, first = one_rule(function, symbol)
     work.gradient(name, symbol, current, why=first)
     for _ in range(12):

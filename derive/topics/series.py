@@ -17,9 +17,10 @@ from derive.algebra.nodes import At, Partial
 from derive.algebra.notation import text
 from derive.algebra.scalars import scalar_derivative
 from derive.algebra.shortest import shortest
-from derive.derivation import Answer, Derivation, Equal, Holds, Section, Work, rule
+from derive.derivation import Answer, Derivation, Equal, Holds, Reason, Section, Work, rule
 from derive.errors import GivenError, NotDerivable
 from derive.problem.types import Exact, Formula, Size, SymbolNames
+from derive.topics import headings
 from derive.topics.one_variable import OneVariable, function_of, moved_by
 from derive.topics.registry import questions
 from derive.worlds import Formulas
@@ -52,7 +53,8 @@ class Taylor:
         if self.order > 8:
             raise GivenError("the order goes up to 8")
         of, x, point = function.of, function.x, S(self.at)
-        work, values, terms = Work("Derivatives", function.world), Work(f"At {x} = {point}", function.at(point)), []
+        work, terms = Work("Derivatives", function.world), []
+        values = Work(Reason(headings.AT_PLACE, (x, point)), function.at(point))
         current = function.expr
         for k in range(self.order + 1):
             if k:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from derive.derivation import Answer, Derivation, HasShape, Work, rule
+from sympy import Integer
+
+from derive.derivation import Answer, Derivation, HasShape, Reason, Work, rule
+from derive.topics import headings
 from derive.topics.network import network_of
 from derive.topics.registry import questions
 from derive.topics.stack import is_stack, stack_of
@@ -32,21 +35,24 @@ class Shapes:
         world = replace(net.world, sizes_only=True)
         work = Work("", world)
 
-        def size(symbol: Any, meaning: str, why: Any, *about: Any) -> None:
+        def size(symbol: Any, meaning: Reason, why: Any, *about: Any) -> None:
             work.claim(HasShape(world, symbol, symbol.shape, meaning), why, about)
 
-        size(net.x, "input", INPUT)
+        def part(what: str, unit: Any) -> Reason:
+            return Reason(headings.PART, (what, Integer(unit.number)))
+
+        size(net.x, Reason(headings.NETWORK_INPUT), INPUT)
         for unit in net.units:
-            size(unit.W, f"weights of layer {unit.number}", WEIGHT, unit.number)
+            size(unit.W, part("weights", unit), WEIGHT, unit.number)
             if unit.b is not None:
-                size(unit.b, f"biases of layer {unit.number}", BIAS, unit.number)
-            size(unit.z, f"pre-activation of layer {unit.number}", PRE_ACTIVATION, unit.number)
+                size(unit.b, part("biases", unit), BIAS, unit.number)
+            size(unit.z, part("pre-activation", unit), PRE_ACTIVATION, unit.number)
             if unit is net.units[-1]:
-                size(unit.a, "output of the network", OUTPUT)
+                size(unit.a, Reason(headings.NETWORK_OUTPUT), OUTPUT)
             else:
-                size(unit.a, f"output of layer {unit.number}", ACTIVATION)
+                size(unit.a, part("output", unit), ACTIVATION)
         if given.loss is not None:
-            size(net.y, "target", TARGET)
+            size(net.y, Reason(headings.NETWORK_TARGET), TARGET)
         answers = tuple(_answer(step.claim) for step in work.steps)
         return Derivation("Dimensions", (work.section(),), answers)
 

@@ -22,12 +22,14 @@ from derive.derivation import (
     Equal,
     HasCount,
     HasShape,
+    Heading,
     IsGradient,
     Reason,
     Section,
     Work,
     rule,
 )
+from derive.topics import headings
 from derive.topics.kinks import kinks_and_ties
 from derive.topics.layer_equations import equation_rule
 from derive.topics.objective import Objective, chain_of, reason_for
@@ -64,17 +66,21 @@ LONGEST = 110  # signs of a derivative that is shown without the derivatives of 
 GRADIENT_VALUE = rule("gradient with numbers", "with the numbers")
 
 
-def mark_of(place: Place) -> str:
+def mark_of(place: Place) -> Reason:
     """How a layer is called in headings: 'Layer 2, dense'."""
+    return Reason(headings.ONE_LAYER, (Integer(place.number), place.mark, kind_of(place)))
+
+
+def kind_of(place: Place) -> str:
+    """What a layer is, in words: an activation by its function."""
     kind = getattr(place.layer, "activation", None) if place.layer.name == "activate" else None
-    name = place.layer.name if kind is None else f"activation {kind.name}"
-    return f"Layer {place.number}{place.mark}, {name.replace('_', ' ')}"
+    return (place.layer.name if kind is None else f"activation {kind.name}").replace("_", " ")
 
 
 def shapes_derivation(stack: Stack) -> Derivation:
     """Every array with its dimensions, in order."""
     observed: list[tuple[Any, tuple[Any, ...]]] = []
-    rows: list[tuple[Any, tuple[Any, ...], str, Any, tuple[Any, ...]]] = []
+    rows: list[tuple[Any, tuple[Any, ...], Reason, Any, tuple[Any, ...]]] = []
     aliases: dict[str, Any] = {}  # outputs by the numbers of their layers
     batch, single = stack.batch, len(stack.shape) != 1
     note = "" if single else (f", an example in each of the {batch} rows" if stack.row else ", one example in a column")
@@ -89,12 +95,13 @@ def shapes_derivation(stack: Stack) -> Derivation:
     if len(stack.shape) == 2 and not stack.row:
         for t, symbol in enumerate(stack.steps):
             observed.append((symbol, ("step", t)))
-            rows.append((symbol, symbol.shape, f"input of step {t + 1}", INPUT, (", one column a step",)))
+            named = Reason(headings.STEP_INPUT, (Integer(t + 1),))
+            rows.append((symbol, symbol.shape, named, INPUT, (", one column a step",)))
     else:
         x = Symbol("X") if stack.is_image else stack.x
         observed.append((x, ("input",)))
         size = stack.shape if stack.is_image else stack.x.shape
-        rows.append((x, size, "input", INPUT, (note,)))
+        rows.append((x, size, Reason(headings.NETWORK_INPUT), INPUT, (note,)))
     if isinstance(batch, Symbol):
         observed.append((batch, ("batch",)))
     outputs = {place.path: step.output for place, step in stack.run} if stack.has_equations else {}
@@ -105,24 +112,13 @@ def shapes_derivation(stack: Stack) -> Derivation:
                 symbol = tensor_of(symbol) if filters else symbol  # here as torch keeps them
                 observed.append((symbol, ("whole" if filters else "weight", inner.path, weight)))
                 kind = "filters" if filters else "biases" if weight.is_bias else "weights"
-                words = f"{kind} of layer {inner.number}{inner.mark}, {inner.layer.name.replace('_', ' ')}"
-                rows.append((symbol, weight.shape if filters else symbol.shape, words, ARRAY, ()))
+                rows.append((symbol, weight.shape if filters else symbol.shape, part_of(kind, inner), ARRAY, ()))
         is_last = place.number not in [after.number for after in stack.places[k:]]
         symbol = outputs.get(place.path, Symbol(f"{'A' if is_last else 'Z'}{place.number}{place.mark}"))
         is_tensor = len(place.out) == 3 or place.path not in outputs
         symbol = tensor_of(symbol) if len(place.out) == 3 else symbol
-        last = (
-            symbol,
-            on_page(place.out) if is_tensor else symbol.shape,
-            mark_of(place),
-            LAYER,
-            (place.layer.in_words,),
-        )
-        last = (
-            *last[:2],
-            f"output of layer {place.number}{place.mark}, {place.layer.name.replace('_', ' ')}",
-            *last[3:],
-        )
+        size = on_page(place.out) if is_tensor else symbol.shape
+        last = (symbol, size, part_of("output", place), LAYER, (place.layer.in_words,))
         if symbol not in dict(observed):  # a layer may pass on what it is given
             observed.append((symbol, ("output", place.path)))
             rows.append(last)
@@ -135,6 +131,11 @@ def shapes_derivation(stack: Stack) -> Derivation:
     answers += [shape_answer(name, world, row) for name, row in aliases.items()]
     answers.append(replace(shape_answer("shape", world, last), is_main=True))
     return Derivation("Dimensions", (work.section(),), tuple(answers))
+
+
+def part_of(what: str, place: Place) -> Reason:
+    """What an array is, by its layer: 'weights of layer 2, dense'."""
+    return Reason(headings.PART_OF_KIND, (what, Integer(place.number), place.mark, kind_of(place)))
 
 
 def tensor_of(symbol: Any) -> Symbol:
@@ -282,7 +283,7 @@ def names_section(objective: Objective) -> list[Section]:
 
 def backward_sections(stack: Stack, objective: Objective) -> list[Section]:
     """The loss and the layers, the last first; gradients of weights are checked in torch's own network."""
-    owners: dict[Any, str] = {}
+    owners: dict[Any, Heading] = {}
     for place, step in stack.run:
         for symbol, _ in step.made:
             owners[symbol] = mark_of(place)
@@ -292,7 +293,7 @@ def backward_sections(stack: Stack, objective: Objective) -> list[Section]:
         user = next((s for s, expr in objective.moving if expr.has(symbol)), None)
         owners[symbol] = owners.get(user, "Loss")
     order = [*[s for s, _ in reversed(objective.moving[:-1])], *objective.leaves]
-    sections: dict[str, Work] = {"Loss": Work("Loss", objective.world)}
+    sections: dict[Heading, Work] = {"Loss": Work("Loss", objective.world)}
     for place, _ in reversed(stack.run):
         sections[mark_of(place)] = Work(mark_of(place), objective.world)
     held = stack.in_graph
@@ -412,13 +413,11 @@ def alike(places: Iterable[Place]) -> list[tuple[Place, int]]:
     return found
 
 
-def heading_of(place: Place, times: int) -> str:
-    """'Layer 2, dense', or 'Layers 2 to 9, each, dense'."""
+def heading_of(place: Place, times: int) -> Reason:
+    """'Layer 2, dense', or 'Each of layers 2 to 9, dense'."""
     if times == 1:
         return mark_of(place)
-    return mark_of(place).replace(
-        f"Layer {place.number}", f"Each of layers {place.number} to {place.number + times - 1}", 1
-    )
+    return Reason(headings.ALIKE_LAYERS, (Integer(place.number), Integer(place.number + times - 1), kind_of(place)))
 
 
 def counts_of(stack: Stack) -> list[tuple[Place, int, list[Any]]]:

@@ -22,6 +22,7 @@ from derive.algebra.notation import text
 from derive.algebra.tidy import tidy
 from derive.derivation import Answer, Claim, Derivation, Equal, IsStationary, NoMinimum, Reason, Section, Work, rule
 from derive.errors import NotDerivable
+from derive.topics import headings
 from derive.topics.conditions import conditions_section, drawn_by
 from derive.topics.extremum import value_answers
 from derive.topics.extremum_proof import CURVATURE, letter, proof_sections
@@ -307,7 +308,7 @@ def lagrange_section(problem: Stationary) -> Section:
 
 def solution_section(problem: Stationary, one: Solved, kind: str) -> Section:
     """The equation of one unknown, its terms collected, and solved."""
-    work = Work(f"Solve for {one.symbol}", problem.at_point)
+    work = Work(Reason(headings.SOLVE_FOR, (one.symbol,)), problem.at_point)
     gradient = problem.gradients[one.symbol]
     zero = ZeroMatrix(*one.symbol.shape) if is_array(one.symbol) else Integer(0)
     work.equal(gradient, zero, why=ZERO, about=(one.symbol, kind))

@@ -13,9 +13,10 @@ from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 from derive.algebra.nodes import Factors, Gradient, Magnitude, Numeral, Quotient, Terms, add, matmul
 from derive.algebra.numbers import as_matrix, numeral, numerals
 from derive.algebra.values import value_of
-from derive.derivation import Answer, Claim, Derivation, Equal, HasCount, Holds, Section, Work, rule
+from derive.derivation import Answer, Claim, Derivation, Equal, HasCount, Holds, Reason, Section, Work, rule
 from derive.errors import GivenError
 from derive.problem.types import Exact
+from derive.topics import headings
 from derive.topics.registry import questions
 from derive.topics.stack import Stack, stack_of
 from derive.topics.stack_answers import counts_of, inner_operations, numeric_section, objective_of, stack_values
@@ -74,7 +75,7 @@ def network_update(given: Any, steps: int) -> Derivation:
     world = replace(stack.numeric_world, observed=tuple(observed), optimiser=optimiser, steps=steps)
     rate = optimiser.learning_rate
     for k in range(1, steps + 1):
-        work = Work(f"Step {k}", world)
+        work = Work(Reason(headings.STEP, (Integer(k),)), world)
         known = {**stack.values, **values}
         for symbol, expr in stack.definitions:
             known[symbol] = value_of(expr, known)
@@ -94,7 +95,8 @@ def network_update(given: Any, steps: int) -> Derivation:
         sections.append(work.section())
     for parameter in stack.parameters:
         answers.append(Answer(parameter.name, values[parameter], weight_claim(world, names[parameter, steps])))
-    return Derivation(f"{steps} step{'s' * (steps > 1)} of gradient descent", tuple(sections), tuple(answers))
+    heading = "One step of gradient descent" if steps == 1 else Reason(headings.STEPS_OF_DESCENT, (Integer(steps),))
+    return Derivation(heading, tuple(sections), tuple(answers))
 
 
 def weight_claim(world: Any, symbol: Any) -> Callable[[Any], Claim]:
@@ -134,7 +136,7 @@ class GradientCheck:
         """One weight raised and lowered."""
         entry = MatrixElement(parameter, Integer(0), Integer(0))
         losses = []
-        work = Work(f"First entry of {parameter.name}", stack.numeric_world)
+        work = Work(Reason(headings.FIRST_ENTRY, (parameter,)), stack.numeric_world)
         for sign, why in ((1, UP), (-1, DOWN)):
             moved = stack.values[parameter].as_mutable()
             moved[0, 0] += sign * self.step
@@ -229,7 +231,7 @@ class Compare:
             products = [
                 sum(prod(sizes) for sizes, _ in inner_operations(place.layer, place.shape)) for place in stack.places
             ]
-            work = Work(name, world)
+            work = Work(Reason(headings.NETWORK, (name,)), world)
             for symbol, numbers, why in ((parameters, arrays, COUNTS), (operations, products, MULTIPLICATIONS)):
                 kept = [n for n in numbers if n] or [0]
                 sides = (Terms(*map(Numeral, kept)), Integer(sum(kept))) if len(kept) > 1 else (Integer(kept[0]),)

@@ -11,9 +11,10 @@ from derive.algebra.nodes import Numeral
 from derive.algebra.notation import as_written
 from derive.algebra.numbers import exact, numeral
 from derive.catalogue.optimisers.base import hyper, hyper_values
-from derive.derivation import Answer, Derivation, Equal, Section, Work, rule
+from derive.derivation import Answer, Derivation, Equal, Reason, Section, Work, rule
 from derive.errors import GivenError
 from derive.problem.types import Size
+from derive.topics import headings
 from derive.topics.moments import at_time, hyper_tags, names_at, optimiser_of, t
 from derive.topics.registry import questions
 from derive.topics.training import network_update
@@ -52,7 +53,7 @@ class Update:
             made, answer = coordinate(optimiser, [row[c] for row in rows], start[c], c + 1 if len(start) > 1 else None)
             sections += made
             answers.append(answer)
-        return Derivation(f"Steps of {_title(optimiser)}", tuple(sections), tuple(answers))
+        return Derivation(Reason(headings.STEPS_OF, (_title(optimiser),)), tuple(sections), tuple(answers))
 
 
 def _listed(value: Any) -> tuple[Any, ...]:
@@ -103,8 +104,8 @@ def coordinate(optimiser: Any, gradients: list[Any], start: Any, number: int | N
     values.update(hyper_values(optimiser))
     sections = []
     for k, gradient in enumerate(gradients, 1):
-        heading = f"Step {k}" if number is None else f"Coordinate {number}, step {k}"
-        work = Work(heading, world)
+        at_step = (Integer(k),) if number is None else (Integer(number), Integer(k))
+        work = Work(Reason(headings.STEP if number is None else headings.COORDINATE, at_step), world)
         values[named("g", k)] = gradient
 
         def at(name: str, *, before: bool = False, _k: int = k) -> Symbol:

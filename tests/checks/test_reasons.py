@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 
-from derive.checks.reasons import PREDICATES, unfit, unfit_reasons
+from derive.checks.reasons import PREDICATES, headings, unfit, unfit_reasons
 from derive.derivation import RULES, Reason, Refuted, Solution, Step
 from derive.document.text import reason_text
 from tests.shipped import PROBLEMS, solution
@@ -74,7 +74,8 @@ def solutions() -> dict[str, Solution]:
 
 def test_every_rule_has_a_predicate_and_every_predicate_a_rule() -> None:
     solutions()
-    assert set(RULES) == set(PREDICATES)
+    tables = (PREDICATES, headings.TABLE, headings.MEANINGS)
+    assert set(RULES) == set().union(*tables) and len(RULES) == sum(map(len, tables))
 
 
 def test_every_reason_of_every_problem_fits_its_step() -> None:

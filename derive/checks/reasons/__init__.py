@@ -18,6 +18,7 @@ from derive.checks.reasons import (
     vanishing,
 )
 from derive.checks.reasons.cited import Cited
+from derive.checks.reasons.headings import unfit_headings
 from derive.checks.reasons.vocabulary import Predicate
 from derive.derivation import Reason, Refuted, Section, Solution, Step
 from derive.errors import Bug
@@ -70,17 +71,20 @@ def unfit_remark(remark: Reason, section: Section, before: tuple[Step, ...] = ()
 
 
 def unfit_reasons(solution: Solution) -> dict[str, str]:
-    """Every step of a solution whose reason (or the remark above whose section) does not fit, and why."""
-    found: dict[str, str] = {}
+    """Every step of a solution whose reason (or the heading or the remark above it, or the words beside a size) does not fit,
+    and why."""
+    found = unfit_headings(solution)
     before: list[Step] = []
     others = tuple(step for _, step in solution.steps())
     for p, derivation in enumerate(solution.derivations, 1):
         for s, section in enumerate(derivation.sections, 1):
             if section.remark is not None:
-                found[f"{p}.{s}.1"] = unfit_remark(section.remark, section, tuple(before))
+                found[f"{p}.{s}.1"] = found.get(f"{p}.{s}.1", "") or unfit_remark(
+                    section.remark, section, tuple(before)
+                )
             for k, step in enumerate(section.steps, 1):
                 number = f"{p}.{s}.{k}"
                 found[number] = found.get(number, "") or unfit(step, tuple(before), others)
                 before.append(step)
-    found.update({number: unfit(step, tuple(before), others, True) for number, step in solution.key})
+    found |= {n: found.get(n, "") or unfit(step, tuple(before), others, True) for n, step in solution.key}
     return {number: why for number, why in found.items() if why}

@@ -1,0 +1,37 @@
+"""The headings and the words beside sizes that hold numbers or names: rules whose places are filled by values, which the
+referee compares with what stands below them (checks/reasons/headings.py)."""
+
+from derive.derivation import rule
+
+ONE_LAYER = rule("heading: a layer", "Layer {0}{1}, {2}")
+ALIKE_LAYERS = rule("heading: layers that are alike", "Each of layers {0} to {1}, {2}")
+HIDDEN_LAYER = rule("heading: a hidden layer", "Layer {0}")
+OUTPUT_LAYER = rule("heading: the output layer", "Output layer {0}")
+OF_ACTIVATION = rule("heading: an activation", "Derivative of the activation {0}")
+ELEMENT = rule("heading: an element", "Element {0}")
+EXAMPLE = rule("heading: an example", "Example {0}")
+ARRAY = rule("heading: an array", "Array {0}")
+STEP = rule("heading: a step", "Step {0}")
+COORDINATE = rule("heading: a step of a coordinate", "Coordinate {0}, step {1}")
+STEPS_OF = rule("heading: an optimiser", "Steps of {0}")
+STEPS_OF_DESCENT = rule("heading: steps of gradient descent", "{0} steps of gradient descent")
+CLOSED_FORM_OF = rule("heading: a state in closed form", "Closed form of the state {0}")
+OF_ESTIMATE = rule("heading: a moment", "Expectation of the {0} moment estimate")
+OF_CORRECTED = rule("heading: a corrected moment", "Expectation of the bias-corrected {0} moment estimate")
+FIRST_ENTRY = rule("heading: a first entry", "First entry of {0}")
+NETWORK = rule("heading: a network by name", "{0}")
+DERIVATIVE_IN = rule("heading: a derivative", "Derivative in {0}")
+GRADIENT_IN = rule("heading: a gradient", "Gradient in {0}")
+AT_PLACE = rule("heading: a place", "At {0} = {1}")
+SOLVE_FOR = rule("heading: an unknown", "Solve for {0}")
+FIRST_IN = rule("heading: the first stage", "First in {0}, for any {1}")
+THEN_IN = rule("heading: the second stage", "Then in {0}")
+
+PART = rule("size of a part of a layer", "{0} of layer {1}")
+PART_OF_KIND = rule("size of a part of a layer of a kind", "{0} of layer {1}{2}, {3}")
+NETWORK_INPUT = rule("size of the input", "input")
+STEP_INPUT = rule("size of a step's input", "input of step {0}")
+NETWORK_OUTPUT = rule("size of the network's output", "output of the network")
+NETWORK_TARGET = rule("size of the target", "target")
+CHANNELS_FIRST = rule("size with channels first", "output (channels, height, width)")
+CHANNELS_LAST = rule("size with channels last", "output (height, width, channels)")
