@@ -100,10 +100,10 @@ def batches(
 
 
 def with_missing(world: Formulas, exprs: list[Any]) -> Formulas:
-    """The world in which every free symbol of the expressions has a value."""
+    """The world in which every free symbol of the expressions, and of its own conditions, has a value."""
     known = {symbol for symbol, _ in world.domains} | {symbol for symbol, _ in world.definitions}
     names = {str(symbol) for symbol, _ in world.definitions}
-    more = [s for s in free_symbols(exprs) if s not in known and str(s) not in names]
+    more = [s for s in free_symbols([*exprs, *world.conditions]) if s not in known and str(s) not in names]
     return replace(world, domains=world.domains + tuple((symbol, "") for symbol in more))
 
 

@@ -12,6 +12,7 @@ from sympy import (
     Eq,
     Expr,
     Gt,
+    Integer,
     Le,
     Lt,
     Max,
@@ -38,7 +39,8 @@ from derive.algebra import arrays
 from derive.algebra.arrays import Grouped
 from derive.algebra.differentials import chains
 from derive.algebra.functions import TableFunction
-from derive.algebra.nodes import Map, Slot, Softmax, Total, add, is_array, matmul, transpose
+from derive.algebra.laws import LAWS
+from derive.algebra.nodes import Factors, Map, Slot, Softmax, Terms, Total, add, is_array, matmul, transpose
 from derive.algebra.numbers import numerals
 from derive.algebra.sums import unfolded
 from derive.algebra.tidy import array_scalars, tidy
@@ -66,6 +68,20 @@ DEFINITION = rule("definitions of the functions", "the definitions of the functi
 TIDY = rule("products and sums tidied", "multiply out and collect")
 EXPONENTIALS = rule("exponential of a sum", "the exponential of a sum is a product")
 INVERSE = rule("matrix times its inverse", "a matrix times its inverse is the identity")
+LAW_RULES = {
+    "inverse of a product": rule(
+        "inverse of a product", "the inverse of a product is the product of the inverses, reversed"
+    ),
+    "inverse of a transpose": rule(
+        "inverse of a transpose", "the inverse of a transpose is the transpose of the inverse"
+    ),
+    "determinant of a product": rule(
+        "determinant of a product", "the determinant of a product is the product of the determinants"
+    ),
+    "squared norm": rule("squared norm", "the square of a norm is the sum of the squares"),
+    "sum of sums": rule("sum of sums", "a sum of sums, term by term"),
+}
+MULTIPLIED = rule("multiplied out", "multiply out")
 SIMPLIFY = rule("simplified", "simplify")
 ASSOCIATIVE = rule("associative law", "the product of matrices is associative: it does not depend on the brackets")
 SAME = rule("the two sides agree", "so the two sides are the same")
@@ -79,6 +95,9 @@ REGULAR = rule("regular matrix", "assumed: {0} has an inverse")
 POINT = rule("a counterexample", "choose")
 VALUE = rule("value of a side", "the value of this side there")
 SMALL = 60  # operations up to which SymPy simplifies
+
+
+Forms = list[tuple[Any, Any]]  # expressions, each with the reason for which it equals the one before
 
 
 @questions("show")
@@ -100,6 +119,9 @@ class Show:
         forms_left, forms_right = forms(left, given.define), forms(right, given.define)
         last = difference(forms_left[-1][0], forms_right[-1][0])
         proved = not has_branches(last) and is_zero(last)
+        if proved:
+            to_one_form(forms_left, forms_right)
+            forms_left, forms_right = up_to_one_form(left, forms_left, right, forms_right)
         point = None if proved else differing_point(left, right, world)
         if point is not None:
             return refuted(left, right, lambda there, a, b: Equal(there, (a, b)), world, point, FALSE)
@@ -115,6 +137,9 @@ class Show:
                 sections.append(work.section())
         work = Work("Together", world)
         if proved:
+            ends = forms_left[-1][0], forms_right[-1][0]
+            if ends[0] != ends[1] and not is_array(ends[0]):
+                work.equal(Terms(ends[0], Factors(Integer(-1), ends[1])), Integer(0), why=SIMPLIFY)
             work.equal(left, right, why=SAME, result=True)
         else:
             work.claim(Conjecture(world, (left, right)), CHECKED)
@@ -200,7 +225,7 @@ def refuted(
     return Derivation(what, (work.section(), false.section()))
 
 
-def forms(side: Any, definitions: Any) -> list[tuple[Any, Any]]:
+def forms(side: Any, definitions: Any) -> Forms:
     """The side step by step towards a form that can be compared: (expression, reason)."""
     listed = []
     plain = side
@@ -219,6 +244,11 @@ def forms(side: Any, definitions: Any) -> list[tuple[Any, Any]]:
     if cancelled != defined:
         listed.append((cancelled, INVERSE))
     defined = cancelled
+    for law in LAWS:
+        following = law.applied(defined)
+        if following != defined:
+            listed.append((following, LAW_RULES[law.name]))
+        defined = following
     collected = tidy(defined, distribute=True) if is_array(defined) or has_arrays(defined) else defined
     if collected != defined:
         listed.append((collected, TIDY))
@@ -227,6 +257,38 @@ def forms(side: Any, definitions: Any) -> list[tuple[Any, Any]]:
         if short != collected:
             listed.append((short, SIMPLIFY))
     return listed or [(side, TIDY)]
+
+
+def to_one_form(*sides: Forms) -> None:
+    """Goes on with both sides (numbers) until they are written alike, where that takes one step more: multiplied out, or over one
+    denominator."""
+    ends = [side[-1][0] for side in sides]
+    if ends[0] == ends[1] or any(map(is_array, ends)):
+        return
+    for form in (expand, lambda e: cancel(together(e))):
+        reached = [flattened(form, end) for end in ends]
+        if reached[0] == reached[1]:
+            for side, end, found in zip(sides, ends, reached, strict=True):
+                if found != end:
+                    side.append((found, MULTIPLIED if form is expand else SIMPLIFY))
+            return
+
+
+def up_to_one_form(left: Any, forms_left: Forms, right: Any, forms_right: Forms) -> tuple[Forms, Forms]:
+    """Both ways as far as the first form that they have in common."""
+    ways = [left, *[e for e, _ in forms_left]], [right, *[e for e, _ in forms_right]]
+    met = [(i, ways[1].index(e)) for i, e in enumerate(ways[0]) if e in ways[1]]
+    if not met:
+        return forms_left, forms_right
+    i, j = min(met, key=sum)
+    return forms_left[:i] or [(left, TIDY)], forms_right[:j] or [(right, TIDY)]
+
+
+def flattened(form: Callable[[Expr], Expr], expr: Expr) -> Expr:
+    """A form of a number in which the scalars made of arrays are letters."""
+    inside = {node: Dummy(real=True) for node in array_scalars(expr)}
+    found: Expr = form(expr.xreplace(inside)).xreplace({dummy: node for node, dummy in inside.items()})
+    return found
 
 
 def without_inverses(expr: Any) -> Any:

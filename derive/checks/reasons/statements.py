@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from sympy import exp
-from sympy.matrices.expressions import MatMul
+from sympy import Integer, exp, expand
+from sympy.matrices.expressions import MatMul, Transpose
 
-from derive.algebra.arrays import Det, Grouped, Inv, Rank
+from derive.algebra.arrays import Det, Grouped, Inv, Norm, Rank
 from derive.algebra.functions import TableFunction
-from derive.algebra.nodes import Softmax, is_array
+from derive.algebra.nodes import Factors, Map, Mean, Softmax, Terms, Total, is_array, plain
 from derive.checks.reasons.cited import Cited, is_symbolic, is_value, parts, same, symbols
 from derive.checks.reasons.vocabulary import (
     Predicate,
@@ -48,7 +49,14 @@ def both_reach_one_form(c: Cited) -> bool:
                 if isinstance(step.claim, Equal) and sides & group and not sides <= group:
                     group |= sides
                     grown = True
-    return bool(forms[0] & forms[1])
+    return bool(forms[0] & forms[1]) or any(_difference_vanishes(step.claim, *forms) for step in c.before)
+
+
+def _difference_vanishes(claim: Any, left: set[Any], right: set[Any]) -> bool:
+    """Whether a line says that a form of the one side less a form of the other is zero."""
+    if not isinstance(claim, Equal) or claim.sides[-1] != 0 or is_array(claim.sides[0]):
+        return False
+    return any(claim.sides[0] == Terms(one, Factors(Integer(-1), other)) for one in left for other in right)
 
 
 def factors(expr: Any) -> list[Any]:
@@ -74,6 +82,24 @@ def _full_side(c: Cited) -> bool:
     return len(c.about) > 1 and {"rows": rows, "columns": columns}.get(str(c.about[1])) == c.right
 
 
+def _is_inverse_of(kind: Any) -> Callable[[Any], bool]:
+    return lambda p: isinstance(p, Inv) and isinstance(p.args[0], kind)
+
+
+def _sums_sums(p: Any) -> bool:
+    """A sum (or mean) over entries each of which is itself a sum, or a power of one."""
+    if not isinstance(p, Total | Mean) or not isinstance(p.args[0], Map):
+        return False
+    return expand(p.args[0].body).is_Add is True
+
+
+def fewer(is_one: Callable[[Any], bool]) -> Predicate:
+    """Of the parts that the law is about there are fewer on the right side than on the left."""
+    return Predicate(
+        "the law has something to act on", lambda c: sum(map(is_one, parts(c.left))) > sum(map(is_one, parts(c.right)))
+    )
+
+
 SHOW = {
     "names written out": claims(Equal, Definition)
     & here
@@ -96,6 +122,20 @@ SHOW = {
     & about_nothing
     & left(is_symbolic)
     & left(lambda e: not is_array(e), "is a number"),
+    "inverse of a product": claims(Equal) & here & about_nothing & fewer(_is_inverse_of(MatMul)),
+    "inverse of a transpose": claims(Equal) & here & about_nothing & fewer(_is_inverse_of(Transpose)),
+    "determinant of a product": claims(Equal)
+    & here
+    & about_nothing
+    & fewer(lambda p: isinstance(p, Det) and not p.args[0].is_symbol),
+    "squared norm": claims(Equal) & here & about_nothing & gone(Norm),
+    "sum of sums": claims(Equal) & here & about_nothing & fewer(_sums_sums),
+    "multiplied out": claims(Equal)
+    & here
+    & about_nothing
+    & left(is_symbolic)
+    & left(lambda e: not is_array(e), "is a number")
+    & Predicate("no product of sums is left", lambda c: expand(plain(c.right)) == plain(c.right)),
     "associative law": claims(Equal) & here & about_nothing & differ_in_brackets,
     "the two sides agree": claims(Equal) & here & about_nothing & both_reach_one_form,
     "the two sides agree at points": claims(Conjecture) & here & about_nothing,
