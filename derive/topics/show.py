@@ -26,6 +26,7 @@ from sympy import (
     exp,
     expand,
     factor,
+    log,
     preorder_traversal,
     sign,
     simplify,
@@ -40,8 +41,9 @@ from derive.algebra.arrays import Grouped
 from derive.algebra.differentials import chains
 from derive.algebra.functions import TableFunction
 from derive.algebra.laws import LAWS
-from derive.algebra.nodes import Factors, Map, Slot, Softmax, Terms, Total, add, is_array, matmul, transpose
+from derive.algebra.nodes import Factors, LogSoftmax, Map, Slot, Softmax, Terms, Total, add, is_array, matmul, transpose
 from derive.algebra.numbers import numerals
+from derive.algebra.signs import sign_of
 from derive.algebra.sums import unfolded
 from derive.algebra.tidy import array_scalars, tidy
 from derive.derivation import (
@@ -52,6 +54,7 @@ from derive.derivation import (
     Derivation,
     Equal,
     Holds,
+    Reason,
     Refuted,
     Rule,
     Section,
@@ -78,6 +81,15 @@ LAW_RULES = {
     "determinant of a product": rule(
         "determinant of a product", "the determinant of a product is the product of the determinants"
     ),
+    "transpose of a product": rule(
+        "transpose of a product", "the transpose of a product is the product of the transposes, reversed"
+    ),
+    "symmetric matrix": rule("symmetric matrix", "{0} is symmetric"),
+    "sum of products of entries": rule(
+        "sum of products of entries",
+        "the sum of the products of the entries is a trace (for vectors, an inner product)",
+    ),
+    "trace of a product": rule("trace of a product", "the factors of a product under a trace may go around"),
     "squared norm": rule("squared norm", "the square of a norm is the sum of the squares"),
     "sum of sums": rule("sum of sums", "a sum of sums, term by term"),
 }
@@ -85,6 +97,7 @@ MULTIPLIED = rule("multiplied out", "multiply out")
 SIMPLIFY = rule("simplified", "simplify")
 ASSOCIATIVE = rule("associative law", "the product of matrices is associative: it does not depend on the brackets")
 SAME = rule("the two sides agree", "so the two sides are the same")
+ONE_FORM = rule("one form as read", "both sides are {0} as soon as they are read, so there is nothing to show")
 CHECKED = rule("the two sides agree at points", "what was to be shown")
 FALSE = rule("a false identity", "{0} claims that the sides are equal")
 FALSE_BOUND = rule("a false inequality", "{0} claims that this holds for all values")
@@ -97,7 +110,9 @@ VALUE = rule("value of a side", "the value of this side there")
 SMALL = 60  # operations up to which SymPy simplifies
 
 
-Forms = list[tuple[Any, Any]]  # expressions, each with the reason for which it equals the one before
+Forms = list[
+    tuple[Any, ...]
+]  # expressions, each with the reason for which it equals the one before, and what that names
 
 
 @questions("show")
@@ -114,6 +129,9 @@ class Show:
         if relation is not Eq:
             found = inequality(left, right, relation, world)
             return replace(found, sections=(*conditions, *found.sections))
+        if left == right and not left.has(Grouped):
+            word = Section("The identity", (), Reason(ONE_FORM, (left,)))
+            return Derivation("The identity", (word,))
         if left != right and (left.has(Grouped) or right.has(Grouped)):
             return bracketed(left, right, world)
         forms_left, forms_right = forms(left, given.define), forms(right, given.define)
@@ -129,9 +147,9 @@ class Show:
         for heading, side, steps in (("Left side", left, forms_left), ("Right side", right, forms_right)):
             work = Work(heading, world)
             before = side
-            for expr, why in steps:
+            for expr, why, *about in steps:
                 if expr != before:
-                    work.equal(before, expr, why=why)
+                    work.equal(before, expr, why=why, about=about[0] if about else ())
                 before = expr
             if work.steps:
                 sections.append(work.section())
@@ -140,11 +158,19 @@ class Show:
             ends = forms_left[-1][0], forms_right[-1][0]
             if ends[0] != ends[1] and not is_array(ends[0]):
                 work.equal(Terms(ends[0], Factors(Integer(-1), ends[1])), Integer(0), why=SIMPLIFY)
-            work.equal(left, right, why=SAME, result=True)
+            if sections and sections[-1].steps[-1].claim == Equal(world, (left, right)):  # one line shows it all
+                sections[-1] = with_result(sections[-1])
+            else:
+                work.equal(left, right, why=SAME, result=True)
         else:
             work.claim(Conjecture(world, (left, right)), CHECKED)
         answer = Answer("identity", right, lambda value: Equal(world, (left, value)), is_main=True)
-        return Derivation("The identity", (*sections, work.section()), (answer,))
+        return Derivation("The identity", (*sections, *([work.section()] if work.steps else [])), (answer,))
+
+
+def with_result(section: Section) -> Section:
+    """The section, whose last line is the result."""
+    return replace(section, steps=(*section.steps[:-1], replace(section.steps[-1], is_result=True)))
 
 
 def invertible(exprs: list[Any], world: Formulas) -> tuple[Formulas, list[Section]]:
@@ -247,7 +273,7 @@ def forms(side: Any, definitions: Any) -> Forms:
     for law in LAWS:
         following = law.applied(defined)
         if following != defined:
-            listed.append((following, LAW_RULES[law.name]))
+            listed.append((following, LAW_RULES[law.name], law.speaks_of(defined)))
         defined = following
     collected = tidy(defined, distribute=True) if is_array(defined) or has_arrays(defined) else defined
     if collected != defined:
@@ -276,7 +302,7 @@ def to_one_form(*sides: Forms) -> None:
 
 def up_to_one_form(left: Any, forms_left: Forms, right: Any, forms_right: Forms) -> tuple[Forms, Forms]:
     """Both ways as far as the first form that they have in common."""
-    ways = [left, *[e for e, _ in forms_left]], [right, *[e for e, _ in forms_right]]
+    ways = [left, *[form[0] for form in forms_left]], [right, *[form[0] for form in forms_right]]
     met = [(i, ways[1].index(e)) for i, e in enumerate(ways[0]) if e in ways[1]]
     if not met:
         return forms_left, forms_right
@@ -334,6 +360,11 @@ def has_arrays(expr: Any) -> bool:
 
 def by_definition(expr: Any) -> Any:
     """Functions of the table, softmax too, as their definitions."""
+    if isinstance(expr, LogSoftmax):
+        z = by_definition(expr.args[0])
+        return by_definition(Map(Slot(0) - arrays.LogSumExp(z), z))
+    if isinstance(expr, arrays.LogSumExp):
+        return log(Total(Map(exp(Slot(0)), by_definition(expr.array))))
     if isinstance(expr, Softmax) and type(expr) is Softmax:
         z = by_definition(expr.args[0])
         exponentials = Map(exp(Slot(0)), z)
@@ -351,7 +382,7 @@ def shortest(expr: Expr) -> Any:
     """Over one denominator and simplified, where the expression is small."""
     if count_ops(expr) > SMALL or expr.has(Piecewise):
         return expr
-    inside = {node: Dummy(real=True) for node in array_scalars(expr)}
+    inside = {node: Dummy(real=True, positive=sign_of(node) == 2 or None) for node in array_scalars(expr)}
     flat = expr.xreplace(inside)
     back = {dummy: node for node, dummy in inside.items()}
     candidates = [e for e in (cancel(together(flat)), simplify(flat)) if not e.has(HyperbolicFunction)] or [flat]

@@ -155,3 +155,47 @@ def test_counterexamples_are_short_and_defined(tmp_path: Path) -> None:
     (point,) = [step.claim for _, step in solution.steps() if isinstance(step.claim, Definition)]
     value = float(point.meaning.value)
     assert abs(value - 37) < 0.1 and log(exp(1)) == 1 and len(str(point.meaning.value)) < 8
+
+
+LAWS_AT_WORK = {
+    "inv(A @ B) == inv(B) @ inv(A)": "inverse of a product",
+    "inv(A.T) == inv(A).T": "inverse of a transpose",
+    "det(A @ B) == det(B)*det(A)": "determinant of a product",
+    "norm(v + w)**2 + norm(v - w)**2 == 2*norm(v)**2 + 2*norm(w)**2": "squared norm",
+    "var(v) == mean(v**2) - mean(v)**2": "sum of sums",
+    "dot(v, A @ w) == dot(A.T @ v, w)": "transpose of a product",
+    "dot(v, S @ w) == dot(S @ v, w)": "symmetric matrix",
+    "sum(A*B) == trace(A.T @ B)": "sum of products of entries",
+    "trace(A @ B @ S) == trace(B @ S @ A)": "trace of a product",
+    "(x + y)**3 == x**3 + 3*x**2*y + 3*x*y**2 + y**3": "multiplied out",
+    "logsumexp(v + 5) == logsumexp(v) + 5": "exponential of a sum",
+}
+
+
+@pytest.mark.parametrize("statement", LAWS_AT_WORK)
+def test_an_identity_is_shown_by_a_law_that_is_named(tmp_path: Path, monkeypatch: Any, statement: str) -> None:
+    monkeypatch.setattr("tests.topics.test_show.SYMBOLS", SYMBOLS + ", B: 'matrix(n, n)', S: symmetric(n)")
+    solution, report = shown(tmp_path, f"'{statement}'")
+    assert report.passed, report
+    steps = [step for _, step in solution.steps()]
+    assert LAWS_AT_WORK[statement] in [step.reason.rule.name for step in steps]
+    assert steps[-1].is_result and isinstance(steps[-1].claim, Equal)
+    assert len({step.claim for step in steps}) == len(steps)
+
+
+def test_what_is_one_expression_as_read_is_said_to_be(tmp_path: Path) -> None:
+    solution, report = shown(tmp_path, "'sqrt(p)**2 == p'")
+    (section,) = solution.derivations[0].sections
+    assert report.passed and not section.steps and section.remark.rule.name == "one form as read"
+
+
+def test_a_condition_on_a_matrix_that_a_statement_does_not_name(tmp_path: Path) -> None:
+    """The inverse of A goes away in the first step, and the condition on it stays with the others."""
+    _, report = shown(tmp_path, "'det(A)*inv(A) @ A == det(A)*eye(n)'")
+    assert report.passed, report
+
+
+def test_a_derivative_by_several_rules_that_leaves_one_behind(tmp_path: Path) -> None:
+    solution, report = shown(tmp_path, "{of: -(1 - sigmoid(x))**2*log(sigmoid(x)), wrt: x}", "gradient")
+    assert report.passed, report
+    assert "several rules" in [step.reason.rule.name for _, step in solution.steps()]

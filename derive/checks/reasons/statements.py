@@ -8,7 +8,7 @@ from typing import Any
 from sympy import Integer, exp, expand
 from sympy.matrices.expressions import MatMul, Transpose
 
-from derive.algebra.arrays import Det, Grouped, Inv, Norm, Rank
+from derive.algebra.arrays import Det, Grouped, Inv, LogSumExp, Norm, Rank, Symmetric, TraceOf
 from derive.algebra.functions import TableFunction
 from derive.algebra.nodes import Factors, Map, Mean, Softmax, Terms, Total, is_array, plain
 from derive.checks.reasons.cited import Cited, is_symbolic, is_value, parts, same, symbols
@@ -100,6 +100,29 @@ def fewer(is_one: Callable[[Any], bool]) -> Predicate:
     )
 
 
+def traced(expr: Any) -> list[list[Any]]:
+    return [list(p.args[0].args) for p in parts(expr) if isinstance(p, TraceOf) and isinstance(p.args[0], MatMul)]
+
+
+def turned_symmetric(expr: Any) -> Any:
+    """The symmetric matrix that stands transposed in an expression."""
+    return next((p.args[0] for p in parts(expr) if isinstance(p, Transpose) and isinstance(p.args[0], Symmetric)), None)
+
+
+@that("a sum of products of entries became a trace or an inner product")
+def sums_products(c: Cited) -> bool:
+    """There are fewer sums over two arrays entry by entry."""
+    counts = [sum(isinstance(p, Total) and len(p.args[0].args) > 2 for p in parts(e)) for e in (c.left, c.right)]
+    return counts[0] > counts[1]
+
+
+def go_around(c: Cited) -> bool:
+    """Each product under a trace on the right is one on the left that begins elsewhere."""
+    before, after = traced(c.left), traced(c.right)
+    turned = [chain[k:] + chain[:k] for chain in before for k in range(len(chain))]
+    return bool(before) and all(chain in turned for chain in after)
+
+
 SHOW = {
     "names written out": claims(Equal, Definition)
     & here
@@ -107,7 +130,7 @@ SHOW = {
     & Predicate(
         "names of the world are gone", lambda c: bool((symbols(c.left) - symbols(c.right)) & set(c.definitions))
     ),
-    "definitions of the functions": claims(Equal) & here & about_nothing & gone(TableFunction, Softmax),
+    "definitions of the functions": claims(Equal) & here & about_nothing & gone(TableFunction, Softmax, LogSumExp),
     "products and sums tidied": claims(Equal)
     & here
     & about_nothing
@@ -128,6 +151,17 @@ SHOW = {
     & here
     & about_nothing
     & fewer(lambda p: isinstance(p, Det) and not p.args[0].is_symbol),
+    "transpose of a product": claims(Equal)
+    & here
+    & about_nothing
+    & fewer(lambda p: isinstance(p, Transpose) and isinstance(p.args[0], MatMul)),
+    "symmetric matrix": claims(Equal)
+    & here
+    & fewer(lambda p: isinstance(p, Transpose) and isinstance(p.args[0], Symmetric))
+    & about_is(0, lambda c: turned_symmetric(c.left), "it names the matrix"),
+    "sum of products of entries": claims(Equal) & here & about_nothing & sums_products,
+    "one form as read": claims(Equal) & about_is(0, lambda c: c.left, "it names the form"),
+    "trace of a product": claims(Equal) & here & about_nothing & Predicate("the factors go around", go_around),
     "squared norm": claims(Equal) & here & about_nothing & gone(Norm),
     "sum of sums": claims(Equal) & here & about_nothing & fewer(_sums_sums),
     "multiplied out": claims(Equal)
