@@ -253,7 +253,7 @@ def refuted(
 
 def forms(side: Any, definitions: Any) -> Forms:
     """The side step by step towards a form that can be compared: (expression, reason)."""
-    listed = []
+    listed: Forms = []
     plain = side
     for symbol, meaning in reversed(list(definitions)):
         plain = plain.xreplace({symbol: meaning})
