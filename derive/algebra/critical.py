@@ -46,7 +46,7 @@ from sympy import (
 )
 from sympy.calculus.util import continuous_domain
 
-from derive.algebra.arrays import UnitNumber
+from derive.algebra.arrays import RangedNumber, UnitNumber
 from derive.algebra.functions import TableFunction
 from derive.algebra.quotients import signed
 from derive.algebra.scalars import scalar_derivative
@@ -57,9 +57,12 @@ SMALL = 120  # operations up to which an expression is simplified
 
 
 def domain_of(symbol: Any) -> Interval:
-    """The open interval in which a symbol lies."""
+    """The interval in which a symbol lies; only the end of `at_least` belongs to it."""
     if isinstance(symbol, UnitNumber):
         return Interval.open(0, 1)
+    if isinstance(symbol, RangedNumber):
+        low, high = symbol.ends
+        return Interval(low, oo) if high is None else Interval.open(low, high)
     return Interval.open(0, oo) if getattr(symbol, "is_positive", False) else Interval(-oo, oo)
 
 

@@ -69,13 +69,15 @@ def check_relation(claim: Holds, seed: int = 0) -> Verdict:
     if not verdict.passed or verdict.strength != "tried":
         return verdict
     relation, domains = unfolded(claim)
-    found = None if relation == True else counterexample(relation, domains, seed) or _scaled(claim, seed)  # noqa: E712
+    conditions = conditions_on(claim)
+    attacked = None if relation == True else counterexample(relation, domains, seed, conditions)  # noqa: E712
+    found = None if relation == True else attacked or _scaled(claim, seed)  # noqa: E712
     if found is not None:
         return Verdict(False, "attacked by ascent; confirmed by ball arithmetic", verdict.points, float("inf"), found)
     if not isinstance(claim.world, Formulas):
         return verdict
     by_sympy = exactly == True or relation == True  # noqa: E712
-    method = "by SymPy" if by_sympy else proof(relation, domains) or _by_condition(claim)
+    method = "by SymPy" if by_sympy else proof(relation, domains, conditions) or _by_condition(claim)
     if method:
         return Verdict(True, f"proved {method}; {verdict.method}", verdict.points, 0.0, strength="proved")
     return verdict
@@ -194,10 +196,34 @@ def unfolded(claim: Holds) -> tuple[Any, dict[Any, str]]:
     return relation, {s: domains.get(s) or domain_of(s) for s in scalars}
 
 
+def conditions_on(claim: Holds) -> tuple[Any, ...]:
+    """The conditions of the claim's world between scalars, with definitions put in: no other points are its own."""
+    found = []
+    for condition in getattr(claim.world, "conditions", ()):
+        for symbol, meaning in reversed(getattr(claim.world, "definitions", ())):
+            condition = condition.xreplace({symbol: meaning})
+        if isinstance(condition, Relational) and all(isinstance(s, Symbol) for s in free_symbols([condition])):
+            found.append(condition)
+    return tuple(found)
+
+
+def narrowed(interval: Interval, symbol: Any, conditions: Iterable[Any]) -> Interval:
+    """The interval within the bounds that conditions such as 1 - x > 0 set."""
+    low, high = interval.low, interval.high
+    for condition in conditions:
+        if not isinstance(condition, Gt | Ge) or free_symbols([condition]) != [symbol]:
+            continue
+        gap = plain(condition.lhs - condition.rhs)
+        if gap.is_polynomial(symbol) and Poly(gap, symbol).degree() == 1:
+            slope, start = Poly(gap, symbol).all_coeffs()
+            low, high = (Max(low, -start / slope), high) if slope > 0 else (low, Min(high, -start / slope))
+    return Interval(low, high)
+
+
 # proofs
 
 
-def proof(relation: Any, domains: dict[Any, str]) -> str:
+def proof(relation: Any, domains: dict[Any, str], conditions: Iterable[Any] = ()) -> str:
     """In words how the relation was proved; '' where it was not."""
     if not isinstance(relation, Ge | Gt | Le | Lt):
         return ""
@@ -205,7 +231,7 @@ def proof(relation: Any, domains: dict[Any, str]) -> str:
     strict = isinstance(relation, Gt | Lt)
     gap = plain(upper - lower) if lower != 0 else plain(upper)
     try:
-        return _by_sign(gap, domains, strict) or _by_one_variable(gap, domains, strict)
+        return _by_sign(gap, domains, strict) or _by_one_variable(gap, domains, strict, conditions)
     except (DeriveError, NotImplementedError, ValueError, TypeError, ArithmeticError, RecursionError):
         return ""
 
@@ -224,12 +250,12 @@ def _by_sign(gap: Expr, domains: dict[Any, str], strict: bool) -> str:
     return ""
 
 
-def _by_one_variable(gap: Expr, domains: dict[Any, str], strict: bool) -> str:
+def _by_one_variable(gap: Expr, domains: dict[Any, str], strict: bool, conditions: Iterable[Any]) -> str:
     free = free_symbols([gap])
     if len(free) != 1 or domains.get(free[0]) not in INTERVALS:
         return ""
     try:
-        return prove(gap, free[0], INTERVALS[domains[free[0]]], strict)
+        return prove(gap, free[0], narrowed(INTERVALS[domains[free[0]]], free[0], conditions), strict)
     except Unproved:
         return ""
 
@@ -237,8 +263,8 @@ def _by_one_variable(gap: Expr, domains: dict[Any, str], strict: bool) -> str:
 # counterexamples
 
 
-def counterexample(relation: Any, domains: dict[Any, str], seed: int = 0) -> str | None:
-    """In words a point at which the relation is false by ball arithmetic; None where none was found."""
+def counterexample(relation: Any, domains: dict[Any, str], seed: int = 0, conditions: Iterable[Any] = ()) -> str | None:
+    """In words a point at which the conditions hold and the relation is false by ball arithmetic; None where none was found."""
     if not isinstance(relation, Ge | Gt | Le | Lt) or any(not isinstance(s, Symbol) for s in free_symbols([relation])):
         return None
     symbols = [s for s in domains if domains[s] in INTERVALS]
@@ -251,7 +277,7 @@ def counterexample(relation: Any, domains: dict[Any, str], seed: int = 0) -> str
     for candidate in [row for near in found for row in (near, near.round(), (2 * near).round() / 2)]:
         values = dict(zip(symbols, map(float, _inside(candidate[None], symbols, domains)[0])))
         try:
-            if truth(relation, Point(values)) is False:
+            if truth(relation, Point(values)) is False and all(truth(c, Point(values)) for c in conditions):
                 return "it is false at " + ", ".join(f"{symbol} = {value:.12g}" for symbol, value in values.items())
         except NoBall:
             return None

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from sympy import oo
 
+from derive.checks.batches import holds
 from derive.checks.bindings import Bindings
 from derive.checks.evaluate import evaluate
 from derive.checks.referee import check, points
@@ -22,7 +23,9 @@ def check_limit(claim: IsLimit, seed: int = 0) -> Verdict:
     """At random values of the other symbols: the gap to the limit shrinks with each step of the way."""
     worst, count = 0.0, 0
     method = "values on the way, evaluated in torch"
-    for bindings in points(claim.world, [claim.of, claim.value], seed):
+    for bindings in points(claim.world, [claim.of, claim.value, claim.variable], seed):
+        if not is_defined(claim, bindings):
+            continue
         count += 1
         for side in (claim.side,) if claim.side else sides(claim.to):
             if claim.value in (oo, -oo):
@@ -34,7 +37,17 @@ def check_limit(claim: IsLimit, seed: int = 0) -> Verdict:
             worst = max(worst, gaps[-1])
             if not all(after <= max(NEAR * before, NOISE) for before, after in zip(gaps, gaps[1:], strict=False)):
                 return Verdict(False, method, count, gaps[-1], f"the gaps on the way are {gaps} (seed {seed})")
+    if not count:
+        return Verdict(False, method, 0, float("inf"), "at no point tried it is defined on the whole way")
     return Verdict(True, method, count, worst)
+
+
+def is_defined(claim: IsLimit, bindings: Bindings) -> bool:
+    """Whether the world's conditions hold on the whole way, at these values of the other symbols."""
+    conditions = getattr(claim.world, "conditions", ())
+    ways = [way(claim.to, side) for side in ((claim.side,) if claim.side else sides(claim.to))]
+    there = [moved(claim.world, claim.variable, place, bindings) for places in ways for place in places]
+    return all(bool(holds(condition, at).all()) for condition in conditions for at in there)
 
 
 def sides(to: Any) -> tuple[int, ...]:
@@ -72,7 +85,7 @@ def _gap(claim: IsLimit, place: float, bindings: Bindings) -> float:
 def moved(world: Any, variable: Any, place: float, bindings: Bindings) -> Bindings:
     """The world's values where the variable, which may be a name itself, is put at a place: what is defined before it stays,
     what is defined after it is evaluated anew."""
-    values = {**bindings.values, variable: torch.tensor(place, dtype=torch.float64)}
+    values = {**bindings.values, variable: torch.tensor(place, dtype=torch.float64, requires_grad=True)}
     there = Bindings(values, bindings.method)
     for symbol, meaning in getattr(world, "definitions", ()):
         if symbol != variable:

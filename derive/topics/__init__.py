@@ -3,6 +3,7 @@
 from derive.topics import backward as backward
 from derive.topics import by_hand as by_hand
 from derive.topics import closed_form as closed_form
+from derive.topics import convexity as convexity
 from derive.topics import dropout as dropout
 from derive.topics import evaluate as evaluate
 from derive.topics import expectation as expectation

@@ -71,7 +71,7 @@ def one_limit(function: OneVariable, target: Any, value: Any, why: Any, side: in
     about = (SIDES[side],) if side else ()
     work.claim(IsLimit(function.world, function.of, function.x, target, value, side), why, about, True)
     answer = Answer("limit", value, limit_claim(function, target, side), is_main=True)
-    return Derivation("The limit", (*function.sections(), work.section()), (answer,))
+    return Derivation("The limit", (*function.sections(is_smooth=False), work.section()), (answer,))
 
 
 def no_limit(function: OneVariable, target: Any, found: dict[int, Any]) -> Derivation:
@@ -81,7 +81,7 @@ def no_limit(function: OneVariable, target: Any, found: dict[int, Any]) -> Deriv
         claim = IsLimit(function.world, function.of, function.x, target, value, side)
         work.claim(claim, why, (SIDES[side],), why is NO_LIMIT)
         answers.append(Answer(SIDES[side].split()[-1], value, limit_claim(function, target, side)))
-    return Derivation("The limit", (*function.sections(), work.section()), tuple(answers))
+    return Derivation("The limit", (*function.sections(is_smooth=False), work.section()), tuple(answers))
 
 
 def limit_claim(function: OneVariable, target: Any, side: int) -> Callable[[Any], Claim]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -165,31 +166,22 @@ class Objective:
     @cached_property
     def kinks(self) -> list[Kink]:
         """Where the objective has no derivative in what is asked for, as far as each definition by itself tells."""
-        found = [kink for _, expr in self.authored for kink in kinks(expr, self.varying)]
-        domain = {condition.relation for condition in self.domain}
-        return list({apart(kink): kink for kink in found if apart(kink) not in domain}.values())
+        return kinks_of(self.authored, self.varying, self.domain)
 
     @cached_property
     def varying(self) -> set[Any]:
         """What is differentiated in, and the author's names that depend on it."""
-        varying = set(self.leaves)
-        for symbol, expr in self.authored:
-            if expr.free_symbols & varying:
-                varying.add(symbol)
-        return varying
+        return moved_by(self.authored, self.leaves)
 
     @cached_property
     def world(self) -> Formulas:
         """Random values for what is free, where everything is defined; the definitions evaluated in their order."""
-        domain, defined = tuple(condition.relation for condition in self.domain), dict(self.named)
-        positive = [c.args[0] for c in domain if isinstance(c, Gt) and c.args[0].is_symbol and c.args[0] not in defined]
-        domains = (*self.given.domains, *((s, "positive") for s in positive if s not in dict(self.given.domains)))
-        return Formulas(tuple(self.named), domains, conditions=domain)
+        return where_defined(self.named, self.given.domains, self.domain)
 
     @cached_property
     def smooth(self) -> Formulas:
         """The same, away from kinks."""
-        return replace(self.world, conditions=(*self.world.conditions, *map(apart, self.kinks)))
+        return away_from(self.world, self.kinks)
 
     @cached_property
     def received(self) -> dict[Any, Any]:
@@ -231,6 +223,36 @@ class Objective:
         return expr if written.has(ITE) else written
 
 
+def moved_by(definitions: Iterable[tuple[Any, Any]], symbols: Iterable[Any]) -> set[Any]:
+    """The symbols, and the names that depend on them."""
+    varying = set(symbols)
+    for symbol, expr in definitions:
+        if expr.free_symbols & varying:
+            varying.add(symbol)
+    return varying
+
+
+def kinks_of(definitions: Iterable[tuple[Any, Any]], varying: set[Any], domain: list[Condition]) -> list[Kink]:
+    """The kinks of the definitions, each once, but those that the domain leaves out already."""
+    found = [kink for _, expr in definitions for kink in kinks(expr, varying)]
+    left_out = {condition.relation for condition in domain}
+    return list({apart(kink): kink for kink in found if apart(kink) not in left_out}.values())
+
+
+def where_defined(definitions: Iterable[tuple[Any, Any]], domains: Any, conditions: list[Condition]) -> Formulas:
+    """The world of the definitions whose points obey the conditions."""
+    listed = tuple(definitions)
+    relations, defined = tuple(condition.relation for condition in conditions), dict(listed)
+    positive = [c.args[0] for c in relations if isinstance(c, Gt) and c.args[0].is_symbol and c.args[0] not in defined]
+    drawn = (*domains, *((s, "positive") for s in positive if s not in dict(domains)))
+    return Formulas(listed, drawn, conditions=relations)
+
+
+def away_from(world: Formulas, found: list[Kink]) -> Formulas:
+    """The world whose points are away from the kinks, too."""
+    return replace(world, conditions=(*world.conditions, *map(apart, found)))
+
+
 def apart(kink: Kink) -> Any:
     """The relation that holds away from the kink."""
     return Ne(kink.left, kink.right, evaluate=False)
@@ -238,12 +260,17 @@ def apart(kink: Kink) -> Any:
 
 def opening(objective: Objective, heading: Heading = "Quantities") -> list[Section]:
     """What is called how, and the conditions under which what follows holds."""
-    work = Work("Where this holds", objective.smooth)
-    for condition in objective.domain:
-        work.claim(Assumption(objective.smooth, condition.relation), NEEDED[condition.needed_by, condition.is_of_array])
-    for kink in objective.kinks:
-        work.claim(Assumption(objective.smooth, apart(kink)), KINKS[is_array(kink.left)])
-    return [definition_section(objective, heading), *([work.section()] if work.steps else [])]
+    return [definition_section(objective, heading), *holding(objective.smooth, objective.domain, objective.kinks)]
+
+
+def holding(world: Formulas, domain: list[Condition], found: list[Kink]) -> list[Section]:
+    """The conditions under which what follows holds, where there are any."""
+    work = Work("Where this holds", world)
+    for condition in domain:
+        work.claim(Assumption(world, condition.relation), NEEDED[condition.needed_by, condition.is_of_array])
+    for kink in found:
+        work.claim(Assumption(world, apart(kink)), KINKS[is_array(kink.left)])
+    return [work.section()] if work.steps else []
 
 
 def definition_section(objective: Objective, heading: Heading = "Quantities") -> Section:

@@ -3,18 +3,24 @@ it follows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from sympy import Symbol
 
+from derive.algebra.domains import Condition, conditions
+from derive.algebra.kinks import Kink
 from derive.algebra.nodes import is_array
 from derive.derivation import Section, Work, rule
 from derive.errors import GivenError
+from derive.topics.objective import away_from, holding, kinks_of, where_defined
+from derive.topics.objective import moved_by as varying
 from derive.worlds import Formulas
 
 MEANING = rule("definition of a quantity", "the definition")
+
+NAMELESS = Symbol("_f", real=True)  # a quantity that the author gave no name
 
 Definitions = tuple[tuple[Any, Any], ...]
 
@@ -62,21 +68,44 @@ class OneVariable:
             expr = expr.xreplace({symbol: meaning})
         return expr
 
-    @property
+    @cached_property
+    def named(self) -> Definitions:
+        """The definitions, and the quantity under a name of its own where the author gave it none."""
+        return self.used if self.of in dict(self.used) else (*self.used, (NAMELESS, self.of))
+
+    @cached_property
+    def domain(self) -> list[Condition]:
+        """The conditions under which all quantities are defined."""
+        return conditions(self.named)
+
+    @cached_property
+    def kinks(self) -> list[Kink]:
+        """Where the quantity has no derivative in the variable, as far as each definition by itself tells."""
+        return kinks_of(self.named, varying(self.named, [self.x]), self.domain)
+
+    @cached_property
     def world(self) -> Formulas:
-        """The author's definitions as they stand."""
-        return Formulas(self.used, tuple(self.given.domains))
+        """The author's definitions as they stand, where everything is defined."""
+        return where_defined(self.used, self.given.domains, self.domain)
+
+    @cached_property
+    def smooth(self) -> Formulas:
+        """The same, away from kinks."""
+        return away_from(self.world, self.kinks)
 
     def at(self, point: Any) -> Formulas:
-        """The same, where the variable is at a point."""
-        return Formulas(at_value(self.used, self.x, point), tuple(self.given.domains))
+        """The world where the variable is at a point."""
+        return replace(self.world, definitions=at_value(self.used, self.x, point))
 
-    def sections(self) -> list[Section]:
-        """What is called how, where anything has a name."""
+    def sections(self, is_smooth: bool = True) -> list[Section]:
+        """What is called how, where anything has a name; then the conditions under which what follows holds, kinks among them
+        where derivatives are taken."""
         work = Work("Quantities", self.world)
         for symbol, meaning in self.used:
             work.define(symbol, meaning, why=MEANING)
-        return [work.section()] if work.steps else []
+        found = self.kinks if is_smooth else []
+        world = replace(away_from(self.world, found), definitions=self.named)
+        return [*([work.section()] if work.steps else []), *holding(world, self.domain, found)]
 
 
 def function_of(given: Any, of: Any, wrt: tuple[Any, ...]) -> OneVariable:

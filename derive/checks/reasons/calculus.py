@@ -46,6 +46,7 @@ from derive.checks.reasons.vocabulary import (
     speaks_of,
     that,
 )
+from derive.checks.univariate import elementary
 from derive.derivation import Assumption, Definition, Equal, Holds, IsGradient, IsLimit
 from derive.worlds import Formulas, StackRun
 
@@ -370,6 +371,53 @@ def _other_side_differs(c: Cited) -> bool:
     )
 
 
+def _turn_at(claim: Any, before: list[Any]) -> tuple[Any, int]:
+    """Where a line says how the slope changes, and which way: a value of the second derivative, or the slope from the right
+    after the one from the left."""
+    if isinstance(claim, Equal) and isinstance(claim.sides[0], At):
+        value = claim.sides[-1]
+        return claim.sides[0].args[2], 1 if value.is_positive else -1 if value.is_negative else 0
+    other = before[-1] if before else None
+    if not (isinstance(claim, IsLimit) and isinstance(other, IsLimit) and order(claim.of) == 1):
+        return None, 0
+    if (other.of, other.to, other.side, claim.side) != (claim.of, claim.to, -1, 1):
+        return None, 0
+    rise = claim.value - other.value
+    return claim.to, 1 if rise.is_positive else -1 if rise.is_negative else 0
+
+
+def turns(c: Cited) -> list[tuple[Any, int]]:
+    """All places at which the slope was shown to rise or to fall, up to this line."""
+    shown = [s.claim for s in c.before]
+    listed = [_turn_at(claim, shown[:k]) for k, claim in enumerate([*shown, c.claim])]
+    return [turn for turn in listed if turn[1]]
+
+
+def _second_is_zero(c: Cited) -> bool:
+    lines = [s.claim.sides for s in c.before if isinstance(s.claim, Equal)]
+    return any(order(sides[0]) == 2 and sides[-1] == 0 for sides in lines)
+
+
+def _is_value_there(c: Cited) -> bool:
+    """Whether the limit is what the quantity is worth at the place, with all names that the variable moves written out."""
+    of = c.claim.of
+    for symbol, meaning in reversed(list(c.definitions.items())):
+        of = of.xreplace({symbol: meaning}) if symbol != c.claim.variable else of
+    return same(elementary(of.xreplace({c.claim.variable: c.claim.to})), elementary(c.claim.value))
+
+
+def turns_here(way: int) -> Predicate:
+    words = "rises" if way > 0 else "falls"
+    return from_the_side & Predicate(f"the slope {words} here", lambda c: turns(c)[-1:] == [(c.claim.to, way)])
+
+
+def all_kinks_turn(way: int) -> Predicate:
+    return Predicate(
+        "all changes of the slope shown before are of this way",
+        lambda c: bool(turns(c)) and all(found == way for _, found in turns(c)),
+    )
+
+
 SERIES = {
     "derivative of an order": claims(Equal)
     & at_any_value
@@ -416,6 +464,39 @@ SERIES = {
     & at_any_value
     & about_nothing
     & Predicate("the second derivative is not positive", lambda c: _sign_of_second(c, "<=")),
+    "convex with kinks": claims(Holds)
+    & about_nothing
+    & Predicate("the second derivative is not negative", lambda c: _sign_of_second(c, ">="))
+    & all_kinks_turn(1),
+    "concave with kinks": claims(Holds)
+    & about_nothing
+    & Predicate("the second derivative is not positive", lambda c: _sign_of_second(c, "<="))
+    & all_kinks_turn(-1),
+    **{
+        f"{kind} and straight between kinks": claims(IsLimit)
+        & turns_here(way)
+        & all_kinks_turn(way)
+        & Predicate("the second derivative was shown to be zero", lambda c: _second_is_zero(c))
+        for kind, way in (("convex", 1), ("concave", -1))
+    },
+    "continuous at a kink": claims(IsLimit)
+    & Predicate("from both sides, and to the value there", lambda c: c.claim.side == 0 and _is_value_there(c))
+    & about_is(0, lambda c: c.claim.to, "it names the place"),
+    "the slope rises at a kink": claims(IsLimit) & turns_here(1),
+    "the slope falls at a kink": claims(IsLimit) & turns_here(-1),
+    "neither convex nor concave, for a jump": claims(IsLimit)
+    & from_the_side
+    & Predicate("the limit from the other side, just before, is another one", lambda c: _other_side_differs(c))
+    & Predicate("of the function", lambda c: order(c.claim.of) == 0),
+    "neither convex nor concave, with kinks": claims(IsLimit, Equal)
+    & Predicate(
+        "the slope was shown to rise at the first place and to fall at the second",
+        lambda c: len(c.about) == 2 and {(c.about[0], 1), (c.about[1], -1)} <= set(turns(c)),
+    ),
+    "negative second derivative at a point": claims(Equal)
+    & left(lambda e: isinstance(e, At), "is a value at a point")
+    & Predicate("the value is negative", lambda c: bool(c.right < 0))
+    & about_is(0, lambda c: c.left.args[2], "it names the point"),
     "second derivative at a point": claims(Equal)
     & left(lambda e: isinstance(e, At), "is a value at a point")
     & about_is(0, lambda c: c.left.args[2], "it names the point"),
