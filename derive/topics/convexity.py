@@ -264,7 +264,7 @@ def verdict(bend: Bend, work: Work) -> list[Section]:
     if not kinks:
         work.claim(Holds(bend.function.smooth, relation), CONVEX if way > 0 else CONCAVE, (), True)
         return [work.section()]
-    at_kinks = Work("At the kinks" if len(kinks) > 1 else "At the kink", bend.function.world)
+    at_kinks = Work("Kinks", bend.function.world)
     for turn in kinks:
         ends = bend.second == 0 and turn is kinks[-1]
         kink_lines(bend, turn, at_kinks, STRAIGHT[way] if ends else None, (SIDES[1],))
@@ -277,7 +277,7 @@ def against(bend: Bend, rise: Turn, fall: Turn, work: Work) -> list[Section]:
     """One place where the slope rises, another where it falls."""
     places = (rise.place, fall.place)
     ordered = sorted((rise, fall), key=lambda turn: not turn.is_kink)
-    at_kinks = Work("Where the slope rises and falls", bend.function.world)
+    at_kinks = Work("Kinks", bend.function.world)
     only_points = not ordered[0].is_kink
     for k, turn in enumerate(ordered):
         is_last, into = k == 1, work if only_points else at_kinks
@@ -309,7 +309,7 @@ def jump_section(bend: Bend) -> Section:
     assert bend.jump is not None
     place, left, right = bend.jump
     function = bend.function
-    work = Work("At a jump", function.world)
+    work = Work("A jump", function.world)
     work.claim(IsLimit(function.world, function.of, function.x, place, left, -1), FIRST_SIDE, (SIDES[-1],))
     work.claim(IsLimit(function.world, function.of, function.x, place, right, 1), JUMP, (SIDES[1],), True)
     return work.section()
