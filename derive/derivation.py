@@ -207,6 +207,32 @@ class IsLimit(Claim):
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """A layer in a figure: its number in the author's list (0 for the input, the first of several that are drawn once), its word,
+    and the sizes that leave it. Where its units are drawn, `symbol` names them, and `weights` (units x inputs, exact numbers)
+    stand on the edges that lead to them. `times` says how many follow one another, `loops` that a state is carried from step to
+    step, `adds` that the input is added."""
+
+    number: int
+    word: str
+    size: tuple[int, ...]
+    symbol: Any = None
+    weights: Any = None
+    times: int = 1
+    loops: bool = False
+    adds: bool = False
+
+
+@dataclass(frozen=True)
+class IsDrawn(Claim):
+    """The network of the world, whose layers are written in the author's list as `listed`, looks like this. Its writer draws it
+    from these values alone."""
+
+    listed: tuple[Any, ...]
+    layers: tuple[Drawn, ...]
+
+
+@dataclass(frozen=True)
 class HasMean(Claim):
     """The expectation of the random quantity `of` (a symbol of the world) is every side."""
 
@@ -268,21 +294,28 @@ class Derivation:
 
 @dataclass(frozen=True)
 class Solution:
-    """A problem worked out: one derivation a question, in the order asked, then the author's key as claims.
+    """A problem worked out: one derivation a question, in the order asked, then the figure, if there is one, and the author's
+    key, as claims.
 
-    Step ids are `part.section.step`, counted from 1: '2.1.3'; the author's answers are 'expect.NAME'.
+    Step ids are `part.section.step`, counted from 1: '2.1.3'; the figure is 'figure', the author's answers are 'expect.NAME'.
     """
 
     problem: Any
     derivations: tuple[Derivation, ...]
     key: tuple[tuple[str, Step], ...] = ()
+    figure: Step | None = None
 
     def steps(self) -> Iterator[tuple[str, Step]]:
         for p, derivation in enumerate(self.derivations, 1):
             for s, section in enumerate(derivation.sections, 1):
                 for k, step in enumerate(section.steps, 1):
                     yield f"{p}.{s}.{k}", step
+        if self.figure is not None:
+            yield FIGURE, self.figure
         yield from self.key
+
+
+FIGURE = "figure"
 
 
 def is_defined_as(world: World, symbol: Any, meaning: Any) -> bool:

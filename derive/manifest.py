@@ -10,7 +10,7 @@ from sympy import MatrixBase, Number
 from derive.algebra.nodes import plain
 from derive.algebra.notation import latex, relation_between, text
 from derive.algebra.numbers import numerals
-from derive.derivation import HasShape, Refuted
+from derive.derivation import HasShape, IsDrawn, Refuted
 from derive.document.latex import reason as reason_latex
 from derive.document.latex import sentence_latex
 from derive.document.outline import sides_of
@@ -112,6 +112,8 @@ def claim_text(claim: Any) -> str:
         return f"not true, whatever {claim.by} says: {claim_text(claim.claim)}"
     if isinstance(claim, SAID):
         return sentence_text(said(claim))
+    if isinstance(claim, IsDrawn):
+        return "the figure of the network"
     relation = getattr(getattr(claim, "relation", None), "rel_op", "").replace("==", "=")
     sides = sides_of(claim)
     signs = [

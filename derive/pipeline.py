@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from derive.derivation import Answer, Derivation, Refuted, Solution, Step, answers_by_name, rule
+from derive.derivation import FIGURE, Answer, Derivation, Refuted, Solution, Step, answers_by_name, rule
 from derive.errors import (
     DeriveError,
     Fault,
@@ -24,6 +24,7 @@ from derive.problem.read import Vocabulary, find
 from derive.report import Report, Verdict
 
 KEY = rule("the author's answer", "the answer given in the problem file")
+NETWORK = ("given", "network")  # where a problem file gives what a figure shows
 DISPUTED = rule("a disputed answer", "{0} says otherwise")
 
 
@@ -56,6 +57,7 @@ def solve(problem: Problem) -> Solution:
     """Every question worked out, then the author's answers as claims; raises InputError where something is unfit."""
     from derive.document.empty_lines import without_empty_lines
     from derive.document.guard_digits import with_guard_digits
+    from derive.topics.figure import figure_of
 
     faults: list[Fault] = []
     derivations: list[Derivation] = []
@@ -73,7 +75,9 @@ def solve(problem: Problem) -> Solution:
         disputes = _disputes(problem, derivations)
     with told_at(problem, ("expect",)):
         key = _key(problem, derivations)
-    return Solution(problem, tuple(derivations), (*disputes, *key))
+    with told_at(problem, NETWORK):
+        figure = figure_of(problem.given)
+    return Solution(problem, tuple(derivations), (*disputes, *key), figure)
 
 
 @contextmanager
@@ -185,6 +189,8 @@ def with_reason(verdict: Verdict, unfit: str) -> Verdict:
 def place_of(step: str) -> tuple[str | int, ...]:
     """Where in a problem file the question stands that a step answers: '2.1.3' is of the second."""
     first = step.split(".")[0]
+    if first == FIGURE:
+        return NETWORK
     return ("ask", int(first) - 1) if first.isdigit() else (first,)
 
 

@@ -3,6 +3,7 @@
 import warnings
 
 from derive.checks import definitions as definitions
+from derive.checks import drawings as drawings
 from derive.checks import dropout_run as dropout_run
 from derive.checks import formulas as formulas
 from derive.checks import identity as identity

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Any
 
-from sympy import Add, Basic, Float, Indexed, Integer, MatrixBase, Mul, Number, Pow, Rational, Sum, oo
+from sympy import Add, Basic, Float, Indexed, Integer, MatrixBase, Mul, Number, Pow, Rational, Sum, Symbol, oo
 from sympy.core.relational import Ge, Gt, Le, Lt, Relational
 from sympy.matrices.expressions import Identity, MatAdd, MatMul, OneMatrix, Transpose, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixExpr
@@ -24,6 +24,7 @@ from derive.derivation import (
     HasMean,
     HasShape,
     Holds,
+    IsDrawn,
     IsGradient,
     IsLimit,
     IsMinimum,
@@ -72,6 +73,35 @@ def _of_shape(claim: HasShape) -> Iterator[Mutant]:
         yield Mutant("size", replace(claim, shape=wrong), sizes, wrong)
     if sizes != sizes[::-1]:
         yield Mutant("transpose", replace(claim, shape=sizes[::-1]), sizes, sizes[::-1])
+
+
+@mutants.register(IsDrawn)
+def _of_drawing(claim: IsDrawn) -> Iterator[Mutant]:
+    """Every number, name, mark of one layer changed; a layer left out; two that are told apart in each other's place."""
+    layers = claim.layers
+    for k, layer in enumerate(layers):
+        wrong = [
+            ("number", replace(layer, number=layer.number + 1)),
+            ("count", replace(layer, times=layer.times + 1)),
+            ("word", replace(layer, word="gelu" if layer.word != "gelu" else "relu")),
+            ("arrow", replace(layer, loops=not layer.loops)),
+            ("arrow", replace(layer, adds=not layer.adds)),
+            *(
+                ("size", replace(layer, size=(*layer.size[:axis], size + 1, *layer.size[axis + 1 :])))
+                for axis, size in enumerate(layer.size)
+            ),
+        ]
+        if layer.symbol is not None:
+            wrong.append(("name", replace(layer, symbol=Symbol(f"{layer.symbol}1"))))
+        if layer.weights is not None:
+            wrong.append(
+                ("weight", replace(layer, weights=layer.weights + layer.weights.applyfunc(lambda e: Integer(1))))
+            )
+        for mutation, other in wrong:
+            changed = (*layers[:k], other, *layers[k + 1 :])
+            yield Mutant(mutation, replace(claim, layers=changed), (layer,), (other,))
+    for k in range(1, len(layers)):
+        yield Mutant("left out", replace(claim, layers=(*layers[:k], *layers[k + 1 :])), layers, layers[:k])
 
 
 @mutants.register(Holds)

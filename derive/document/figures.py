@@ -1,4 +1,5 @@
-"""A network's diagram as data: where units and connections lie, what stands on them."""
+"""A network's diagram as data: where units and connections lie, what stands on them. Its numbers and names are those of a claim
+(IsDrawn) that the referee has judged."""
 
 from __future__ import annotations
 
@@ -8,10 +9,9 @@ from typing import Any
 from sympy import Symbol
 
 from derive.algebra.nodes import Numeral
-from derive.algebra.numbers import as_matrix
+from derive.derivation import Drawn, IsDrawn
 
 MOST_UNITS = 8  # drawn in one layer; more are abbreviated with dots
-MOST_LABELS = 12  # weights written on the edges of one layer
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,20 @@ class NetworkFigure:
     captions: tuple[tuple[float, float, str, str], ...]
 
 
-def network_figure(given: Any) -> NetworkFigure:
+def network_figure(drawn: IsDrawn) -> NetworkFigure:
     """The drawing of a stack of dense layers, input at the left."""
-    layers = [layer for layer in given.network.layers for _ in range(layer.repeat)]
-    sizes = [given.network.input, *[layer.units for layer in layers]]
-    names = ["x", *[f"a{k}" for k in range(1, len(layers))], "y_hat"]
-    apart = 3.4 if given.values else 2.7
-    columns = [_column(k * apart, size, names[k]) for k, size in enumerate(sizes)]
+    layers = drawn.layers
+    has_numbers = any(layer.weights is not None for layer in layers)
+    apart, pitch = (3.4, 1.5) if has_numbers else (2.7, 1.05)
+    columns = [_column(k * apart, layer.size[0], str(layer.symbol)) for k, layer in enumerate(layers)]
     tallest = max(len(column) for column in columns)
-    pitch = 1.5 if given.values and _labelled(given, sizes) else 1.05
     placed = [[Unit(u.x, u.y * pitch, u.label) for u in column] for column in columns]
-    edges = [edge for k in range(len(layers)) for edge in _edges(given, k, placed[k], placed[k + 1], sizes)]
+    edges = [edge for k, layer in enumerate(layers[1:]) for edge in _edges(layer, placed[k], placed[k + 1])]
     low = -pitch * (tallest - 1) / 2 - 0.85
-    captions = [(0.0, low, "input", "")]
-    for k, layer in enumerate(layers, 1):
-        kind = "output" if k == len(layers) else f"hidden {k}" if len(layers) > 2 else "hidden"
-        captions.append((k * apart, low, kind, layer.activation.name.replace("_", " ")))
+    captions = [(0.0, low, layers[0].word, "")]
+    for k, layer in enumerate(layers[1:], 1):
+        hidden = f"hidden {layer.number}" if len(layers) > 3 else "hidden"
+        captions.append((k * apart, low, "output" if k == len(layers) - 1 else hidden, layer.word))
     return NetworkFigure(tuple(u for column in placed for u in column), tuple(edges), tuple(captions))
 
 
@@ -71,22 +69,13 @@ def _name(name: str, k: int, size: int) -> Symbol:
     return Symbol(name if size == 1 else f"{name}_{k + 1}")
 
 
-def _labelled(given: Any, sizes: list[int]) -> bool:
-    return all(a * b <= MOST_LABELS for a, b in zip(sizes, sizes[1:], strict=False))
-
-
-def _edges(given: Any, k: int, left: list[Unit], right: list[Unit], sizes: list[int]) -> list[Edge]:
-    nested = (given.values or {}).get(f"W{k + 1}")
-    few = sizes[k] * sizes[k + 1] <= MOST_LABELS and nested is not None
-    weights = as_matrix(nested) if few else None
-    if weights is not None and given.network.convention == "row":
-        weights = weights.T  # a column for each unit there
+def _edges(layer: Drawn, left: list[Unit], right: list[Unit]) -> list[Edge]:
     edges = []
     for i, source in enumerate(left):
         for j, target in enumerate(right):
             if source.label is None or target.label is None:
                 continue
-            weight = Numeral(weights[j, i]) if weights is not None else None
+            weight = Numeral(layer.weights[j, i]) if layer.weights is not None else None
             edges.append(Edge((source.x, source.y), (target.x, target.y), weight))
     return edges
 
@@ -114,24 +103,12 @@ class ChainFigure:
 
 
 IN_A_ROW = 5
-MOST_BOXES = 20
 
 
-def chain_figure(given: Any) -> ChainFigure | None:
-    """The drawing of any stack of layers that fit; None where they do not, or are too many."""
-    shape = given.network.input if isinstance(given.network.input, tuple) else (given.network.input,)
-    boxes = [Box(0, 0, "input", shape)]
-    for layer in given.network.layers:
-        try:
-            shape = layer.out(shape)
-        except ValueError:
-            return None
-        name = layer.name.replace("_", " ")
-        activation = getattr(layer, "activation", None)
-        if activation is not None and activation.name != "identity":
-            name = activation.name if name == "activate" else f"{name}, {activation.name}"
-        k = len(boxes)
-        recurrent = layer.call == "recurrent"
-        times = getattr(layer, "repeat", 1)
-        boxes.append(Box(k // IN_A_ROW, k % IN_A_ROW, name, shape, recurrent, layer.torch == "residual", times))
-    return ChainFigure(tuple(boxes)) if len(boxes) <= MOST_BOXES else None
+def chain_figure(drawn: IsDrawn) -> ChainFigure:
+    """The drawing of any stack of layers, a box each."""
+    boxes = [
+        Box(k // IN_A_ROW, k % IN_A_ROW, layer.word, layer.size, layer.loops, layer.adds, layer.times)
+        for k, layer in enumerate(drawn.layers)
+    ]
+    return ChainFigure(tuple(boxes))

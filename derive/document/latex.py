@@ -15,7 +15,7 @@ from derive.algebra.formula import parse_formula
 from derive.algebra.nodes import Numeral
 from derive.algebra.notation import latex, relation_between, signed_terms, text
 from derive.algebra.numbers import as_matrix
-from derive.derivation import HasShape, Heading, Reason
+from derive.derivation import HasShape, Heading, IsDrawn, Reason
 from derive.document.charts import chart_tikz
 from derive.document.figures import ChainFigure, NetworkFigure, chain_figure, network_figure
 from derive.document.outline import (
@@ -130,7 +130,7 @@ def _problem_view(block: ProblemBlock) -> View:
     return view(
         title=escaped(problem.title), source=escaped(problem.source), marker=Tex(re.sub(r"[^\w./-]", "?", problem.path)),
         statement=prose(problem.statement, given.symbols), note=prose(problem.note, given.symbols),
-        figure=_figure(given), task=_task(block.task),
+        figure=_figure(block.figure), task=_task(block.task),
         given=_given(given), key=[_block(b) for b in block.key],
         parts=[
             view(
@@ -182,14 +182,15 @@ def listing(program: str) -> str:
     return "\n".join(lines)
 
 
-def _figure(given: Any) -> Tex | None:
-    """The drawing of the network: its units where it is dense, else a chain of boxes."""
-    if given.network is None:
+def _figure(drawn: IsDrawn | Failed | None) -> Tex | None:
+    """The drawing of the network: its units where these have names, else a chain of boxes."""
+    if drawn is None:
         return None
-    if _drawable(given):
-        return tikz(network_figure(given))
-    chain = chain_figure(given)
-    return None if chain is None else boxes_tikz(chain)
+    if isinstance(drawn, Failed):
+        return Tex(rf"\dvfailed{{{escaped(drawn.number)}}}{{{escaped(drawn.detail)}}}")
+    if drawn.layers[0].symbol is not None:
+        return tikz(network_figure(drawn))
+    return boxes_tikz(chain_figure(drawn))
 
 
 def boxes_tikz(figure: ChainFigure) -> Tex:
@@ -213,13 +214,6 @@ def boxes_tikz(figure: ChainFigure) -> Tex:
             lines.append(rf"\draw[->,hair!60!black,line width=0.5pt] (b{k - 1}.south) -- ++(0,-0.35) -| (b{k}.north);")
     lines.append(r"\end{tikzpicture}")
     return Tex("\n".join(lines))
-
-
-def _drawable(given: Any) -> bool:
-    dense = all(hasattr(layer, "repeat") for layer in given.network.layers) and not isinstance(
-        given.network.input, tuple
-    )
-    return dense and sum(layer.repeat for layer in given.network.layers) <= 6
 
 
 def prose(text: str, symbols: Any) -> Tex:

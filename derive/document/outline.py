@@ -9,6 +9,7 @@ from typing import Any
 
 from derive.algebra.nodes import Expectation, LimitOf, gradient_symbol
 from derive.derivation import (
+    FIGURE,
     Assumption,
     Claim,
     Definition,
@@ -19,6 +20,7 @@ from derive.derivation import (
     HasShape,
     Heading,
     Holds,
+    IsDrawn,
     IsGradient,
     IsLimit,
     Reason,
@@ -127,6 +129,7 @@ class ProblemBlock:
     key: tuple[Block, ...]
     checks: tuple[CheckRow, ...]
     task: Any = None
+    figure: IsDrawn | Failed | None = None
 
 
 @dataclass(frozen=True)
@@ -152,13 +155,22 @@ def compose(sheet: Sheet, results: Iterable[Any], problems_only: bool = False) -
 
 
 def _problem(problem: Problem, solution: Any, report: Report, problems_only: bool, task: Any) -> ProblemBlock:
+    figure = _figure(solution, report)
     if problems_only:
-        return ProblemBlock(problem, (), (), ())
+        return ProblemBlock(problem, (), (), (), figure=figure)
     parts = tuple(
         _part(str(p), derivation, report) for p, derivation in enumerate(solution.derivations, 1) if derivation.sections
     )
     key = tuple(_blocks([(key, step) for key, step in solution.key], report))
-    return ProblemBlock(problem, parts, key, tuple(_check_rows(report)), task)
+    return ProblemBlock(problem, parts, key, tuple(_check_rows(report)), task, figure)
+
+
+def _figure(solution: Any, report: Report) -> IsDrawn | Failed | None:
+    """The figure where its claim held."""
+    if solution.figure is None:
+        return None
+    verdict = report.verdicts[FIGURE]
+    return solution.figure.claim if verdict.passed else Failed(FIGURE, verdict.detail or verdict.method)
 
 
 def _part(number: str, derivation: Derivation, report: Report) -> Part:

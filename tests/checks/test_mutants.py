@@ -22,6 +22,7 @@ from derive.derivation import (
     HasMean,
     HasShape,
     Holds,
+    IsDrawn,
     IsGradient,
     IsLimit,
     IsMinimum,
@@ -34,7 +35,7 @@ from derive.derivation import (
 from tests.checks.judge import changes_mathematics
 from tests.shipped import PROBLEMS, solution
 
-RARE = (IsMinimum, IsPositiveDefinite, IsSaddle, IsStationary, NoMinimum, HasMean, Holds, IsLimit)
+RARE = (IsDrawn, IsMinimum, IsPositiveDefinite, IsSaddle, IsStationary, NoMinimum, HasMean, Holds, IsLimit)
 PER_PROBLEM = 40  # mutants judged of each problem, drawn by a fixed seed; of kinds that are rare, all
 
 
@@ -88,6 +89,7 @@ def test_every_kind_of_claim_is_mutated_and_judged() -> None:
         IsGradient,
         Holds,
         HasShape,
+        IsDrawn,
         HasCount,
         HasMean,
         IsLimit,

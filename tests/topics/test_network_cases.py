@@ -16,7 +16,7 @@ from sympy.matrices.expressions.matexpr import MatrixSymbol
 from derive.catalogue.registry import layers
 from derive.checks.judges import judge
 from derive.checks.reasons import unfit_reasons
-from derive.derivation import HasShape, IsGradient
+from derive.derivation import HasShape, IsDrawn, IsGradient
 from derive.errors import InputError
 from derive.pipeline import solve, vocabulary
 from derive.problem.model import Given, Network
@@ -387,8 +387,10 @@ def test_every_weight_that_torch_has_is_in_the_table_of_dimensions(name: str) ->
 
 def test_a_figure_says_how_often_a_layer_is_repeated() -> None:
     from derive.document.figures import chain_figure
+    from derive.topics.figure import figure_of
 
     repeated = Network(4, (make("dense", units=4, repeat=10), make("dense", units=1)))
-    figure = chain_figure(Given(network=repeated))
-    assert figure is not None
+    drawn = figure_of(Given(network=repeated))
+    assert drawn is not None and isinstance(drawn.claim, IsDrawn) and judge(drawn.claim).passed
+    figure = chain_figure(drawn.claim)
     assert [(box.size, box.times) for box in figure.boxes] == [((4,), 1), ((4,), 10), ((1,), 1)]

@@ -20,7 +20,7 @@ from derive.checks.reasons import (
 from derive.checks.reasons.cited import Cited
 from derive.checks.reasons.headings import unfit_headings
 from derive.checks.reasons.vocabulary import Predicate
-from derive.derivation import Reason, Refuted, Section, Solution, Step
+from derive.derivation import FIGURE, Reason, Refuted, Section, Solution, Step
 from derive.errors import Bug
 
 FIELDS = (networks, vanishing, training, layers, stacks, counting, losses, optimisers, calculus, minima, statements)
@@ -86,5 +86,7 @@ def unfit_reasons(solution: Solution) -> dict[str, str]:
                 number = f"{p}.{s}.{k}"
                 found[number] = found.get(number, "") or unfit(step, tuple(before), others)
                 before.append(step)
+    if solution.figure is not None:
+        found[FIGURE] = unfit(solution.figure, tuple(before), others)
     found |= {n: found.get(n, "") or unfit(step, tuple(before), others, True) for n, step in solution.key}
     return {number: why for number, why in found.items() if why}

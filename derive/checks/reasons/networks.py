@@ -36,7 +36,7 @@ from derive.checks.reasons.vocabulary import (
     tagged_number,
     that,
 )
-from derive.derivation import Equal, HasShape, IsGradient
+from derive.derivation import Equal, HasShape, IsDrawn, IsGradient
 from derive.worlds import Formulas, NetworkRun, StackRun
 
 here = in_world(NetworkRun)
@@ -288,4 +288,6 @@ CHOICES = {
     & Predicate("entries of one channel, in their order", in_one_window),
 }
 
-TABLE = {**SHAPES, **FORWARD, **BACKWARD, **CHOICES}
+FIGURE = {"figure of the network": claims(IsDrawn) & about_nothing}
+
+TABLE = {**SHAPES, **FORWARD, **BACKWARD, **CHOICES, **FIGURE}
