@@ -320,7 +320,8 @@ FIGURE = "figure"
 
 def is_defined_as(world: World, symbol: Any, meaning: Any) -> bool:
     """Whether the world gives the symbol this very meaning."""
-    return any(one == symbol and other == meaning for one, other in getattr(world, "definitions", ()))
+    shown = getattr(meaning, "value", meaning)  # of a numeral, the number that it shows
+    return any(one == symbol and other in (meaning, shown) for one, other in getattr(world, "definitions", ()))
 
 
 @dataclass

@@ -176,7 +176,8 @@ class _Crew:
         if not worker.is_ready:
             raise Bug(f"a process for working problems out did not start (status {worker.process.exitcode})")
         if worker.at is not None:
-            self.done[worker.at] = (Fault(self.problems[worker.at].path, 0, 0, why),)
+            problem = self.problems[worker.at]
+            self.done[worker.at] = (Fault(problem.path, *problem.place(("ask",)), why),)
         if self.waiting:
             self.hire(1)
 

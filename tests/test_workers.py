@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -92,6 +93,41 @@ def test_what_travels_is_printed_the_same() -> None:
     here, there = [work_out(p) for p in problems], list(work_out_all(list(problems), 1, 0))
     assert [r.solution.key for r in here] == [r.solution.key for r in there]
     assert sheet_latex(compose(sheet, tuple(here))) == sheet_latex(compose(sheet, tuple(there)))
+
+
+WITH_KINDS = """
+title: t
+given: {symbols: {x: scalar, v: vector(3), w: vector(3)}}
+ask:
+  - show: x <= 2
+  - show: 2*x**2 + norm(v)**2 >= 0
+  - limit: {of: x*log(x), wrt: x, to: 0}
+  - convex: {of: abs(x) + x**2, wrt: x}
+  - taylor: {of: exp(x), wrt: x, at: 0, order: 2}
+  - minimise: {objective: (x**2 - 1)**2, over: x}
+  - minimise: {objective: x**3, over: x}
+  - gradient: {of: max(v)*norm(w), wrt: [v, w]}
+"""
+
+
+def test_every_kind_of_claim_is_printed_the_same_after_its_way(tmp_path: Path) -> None:
+    from derive.derivation import Assumption, Definition, Holds, IsLimit, IsMinimum, IsStationary, NoMinimum, Refuted
+    from derive.document.latex import sheet_latex
+    from derive.document.outline import compose
+    from derive.manifest import problem_data
+    from derive.problem.model import Sheet
+
+    (tmp_path / "p.yaml").write_text(WITH_KINDS)
+    problem = read_problem(tmp_path / "p.yaml", vocabulary())
+    here = work_out(problem)
+    assert not isinstance(here, tuple) and here.report.passed
+    kinds = {type(step.claim) for _, step in here.solution.steps()}
+    assert kinds >= {Assumption, Definition, Holds, IsLimit, IsMinimum, IsStationary, NoMinimum, Refuted}
+    derivations = [replace(d, sections=pickle.loads(packed(d.sections))) for d in here.solution.derivations]
+    back = replace(here, solution=replace(here.solution, derivations=tuple(derivations)))
+    sheet = Sheet("s", "s", ROOT, (problem,))
+    assert sheet_latex(compose(sheet, (back,))) == sheet_latex(compose(sheet, (here,)))
+    assert problem_data(back) == problem_data(here)
 
 
 SCRIPT = """

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Add, Expr, Function, Indexed, IndexedBase, Integer, Mul, Piecewise, Pow, Symbol, fraction
+from sympy import (
+    Add,
+    And,
+    Expr,
+    Function,
+    Indexed,
+    IndexedBase,
+    Integer,
+    Mul,
+    Not,
+    Or,
+    Piecewise,
+    Pow,
+    Symbol,
+    fraction,
+)
 from sympy.matrices.expressions import MatMul
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 
@@ -54,14 +69,29 @@ def _vector(printer: Any, body: Expr, arrays: tuple[Any, ...]) -> tuple[str, int
         base = _guarded(printer, body.base, arrays, ATOM)
         return rf"{base}^{{\odot {printer._print(body.exp)}}}", POWER
     if is_indicator(body):
-        condition = body.args[0][1]
-        sides = [_vector(printer, side, arrays)[0] for side in condition.args]
-        signs = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\neq"}
-        return rf"\mathbf{{1}}\left[{sides[0]} {signs[condition.rel_op]} {sides[1]}\right]", ATOM
+        return rf"\mathbf{{1}}\left[{_condition(printer, body.args[0][1], arrays)}\right]", ATOM
     if isinstance(body, Function):
         inner = _vector(printer, body.args[1 if isinstance(body, nodes.Prime) else 0], arrays)[0]
         return printer._print(body.func(*_placed(body))).replace("PLACE", inner).replace(r"\mathrm{PLACE}", inner), ATOM
     return printer._print(body), ATOM
+
+
+SIGNS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\neq"}
+BETWEEN = {And: r" \wedge ", Or: r" \vee "}
+
+
+def _condition(printer: Any, condition: Any, arrays: tuple[Any, ...]) -> str:
+    """A comparison, or several of them joined by and, or, not."""
+    if isinstance(condition, And | Or):
+        inner = [_condition(printer, part, arrays) for part in sorted(condition.args, key=str)]
+        several = [isinstance(part, And | Or) for part in sorted(condition.args, key=str)]
+        return BETWEEN[type(condition)].join(
+            rf"\left({p}\right)" if s else p for p, s in zip(inner, several, strict=True)
+        )
+    if isinstance(condition, Not):
+        return rf"\neg\left({_condition(printer, condition.args[0], arrays)}\right)"
+    sides = [_vector(printer, side, arrays)[0] for side in condition.args]
+    return f"{sides[0]} {SIGNS[condition.rel_op]} {sides[1]}"
 
 
 def _placed(body: Function) -> tuple[Any, ...]:

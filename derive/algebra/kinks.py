@@ -13,7 +13,7 @@ from derive.algebra import arrays
 from derive.algebra.branches import letters, meet, value_at_a_point, zeros
 from derive.algebra.domains import NONNEGATIVE, Signs
 from derive.algebra.functions import TableFunction
-from derive.algebra.nodes import Map, Slot, is_array
+from derive.algebra.nodes import Map, Slot, Total, is_array
 from derive.algebra.tidy import tidy
 
 
@@ -30,6 +30,11 @@ def kinks(expr: Any, moving: Any) -> list[Kink]:
     """The kinks of a formula that one meets when the symbols `moving` vary, each once."""
     found = dict.fromkeys(_Walk(set(moving)).of(tidy(expr), (), true))
     return list({(kink.left, kink.right): kink for kink in found}.values())
+
+
+@dataclass(frozen=True)
+class Tie(Kink):
+    """The largest entry of `node`, which has no derivative but where `left`, the number of largest entries, is `right`: one."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,16 @@ def is_reached(kink: Kink, where: Any) -> bool:
     for symbol in letters(kink.left - kink.right):
         places = zeros(kink.left - kink.right, symbol)
         if places is not None:
-            return any(where.xreplace({symbol: place}) != false for place in places)
+            return any(may_hold(where, symbol, place) for place in places)
     return True
+
+
+def may_hold(condition: Any, symbol: Any, place: Any) -> bool:
+    """Whether a condition is not known to be false at a place; of what has no value there nothing is known."""
+    try:
+        return bool(condition.xreplace({symbol: place}) != false)
+    except (TypeError, ValueError):
+        return True
 
 
 def closed(kink: Kink, parts: tuple[Any, ...]) -> Kink:
@@ -102,6 +115,8 @@ def at_node(node: Any) -> Iterator[Kink]:
         yield Kink(node, node.args[0], S.Zero)
     elif isinstance(node, arrays.Norm):
         yield Kink(node, node, S.Zero)
+    elif isinstance(node, arrays.LargestEntry):
+        yield Tie(node, Total(tidy(Map(Piecewise((1, Slot(0) >= node), (0, True)), node.array))), S.One)
     elif isinstance(node, Max | Min):
         for k, one in enumerate(node.args):
             for other in node.args[k + 1 :]:

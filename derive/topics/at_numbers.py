@@ -9,6 +9,7 @@ from typing import Any
 
 from sympy import Eq, Gt, Ne, Number
 
+from derive.algebra.kinks import Tie
 from derive.algebra.nodes import Numeral, is_array
 from derive.algebra.notation import text
 from derive.algebra.numbers import numerals
@@ -79,7 +80,12 @@ class AtNumbers:
                 )
         for kink in self.objective.kinks:
             left, right = (value_of(side, self.known) for side in (kink.left, kink.right))
-            if any(entry == right for entry in _entries(left)):
+            if any((entry == right) is not isinstance(kink, Tie) for entry in _entries(left)):
+                if isinstance(kink, Tie):
+                    raise GivenError(
+                        f"there is no derivative at the given numbers, at which several entries are {text(kink.node)}",
+                        ("given", "values"),
+                    )
                 at = text(Eq(kink.left, kink.right, evaluate=False)) if not is_array(kink.left) else text(kink.left)
                 raise GivenError(
                     f"there is no derivative at the given numbers, which lie on a kink ({at})", ("given", "values")

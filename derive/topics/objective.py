@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from sympy import ITE, Add, Basic, Gt, Integer, Mul, Ne, Symbol
+from sympy import ITE, Add, Basic, Eq, Gt, Integer, Mul, Ne, Symbol
 from sympy.matrices.expressions import Identity, MatAdd, MatMul, OneMatrix, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 
 from derive.algebra import arrays
 from derive.algebra.adjoints import adjoints
 from derive.algebra.domains import Condition, conditions
-from derive.algebra.kinks import Kink, kinks
+from derive.algebra.kinks import Kink, Tie, kinks
 from derive.algebra.naming import Namer, by_means, by_names, without
 from derive.algebra.nodes import Map, Mean, Softmax, Total, gradient_symbol, is_array
 from derive.algebra.shortest import shortest
@@ -62,6 +62,8 @@ KINKS = {
     every: rule(f"away from a kink{' in every entry' * every}", f"{EVERY * every}kinks are left out")
     for every in (False, True)
 }
+
+UNIQUE = rule("a largest entry alone", "one entry alone is the largest")
 
 BY_NODE: list[tuple[tuple[type, ...], Rule]] = [
     ((MatMul, arrays.Scalar), PRODUCT),
@@ -255,7 +257,7 @@ def away_from(world: Formulas, found: list[Kink]) -> Formulas:
 
 def apart(kink: Kink) -> Any:
     """The relation that holds away from the kink."""
-    return Ne(kink.left, kink.right, evaluate=False)
+    return (Eq if isinstance(kink, Tie) else Ne)(kink.left, kink.right, evaluate=False)
 
 
 def opening(objective: Objective, heading: Heading = "Quantities") -> list[Section]:
@@ -269,7 +271,7 @@ def holding(world: Formulas, domain: list[Condition], found: list[Kink]) -> list
     for condition in domain:
         work.claim(Assumption(world, condition.relation), NEEDED[condition.needed_by, condition.is_of_array])
     for kink in found:
-        work.claim(Assumption(world, apart(kink)), KINKS[is_array(kink.left)])
+        work.claim(Assumption(world, apart(kink)), UNIQUE if isinstance(kink, Tie) else KINKS[is_array(kink.left)])
     return [work.section()] if work.steps else []
 
 

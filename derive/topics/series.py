@@ -65,7 +65,10 @@ class Taylor:
 
 def value_at(expr: Expr, x: Symbol, point: Any) -> Expr:
     """The value at the point; raises GivenError where there is none."""
-    value = shortest(expr.xreplace({x: point}).replace(_is_rational, lambda e: e.definition))
+    try:
+        value = shortest(expr.xreplace({x: point}).replace(_is_rational, lambda e: e.definition))
+    except (TypeError, ValueError):  # SymPy compares what has no value
+        value = nan
     if value.has(nan, zoo, oo, -oo, S.ImaginaryUnit):
         raise GivenError(f"{text(expr)} has no value at {text(x)} = {text(point)}")
     return value

@@ -44,6 +44,7 @@ CONDITIONS = {
     ("where(x != 0, x, 1)", "x"): ["x != 0"],
     ("sum(where(abs(v) <= 1, v**2/2, abs(v) - 1/2))", "v"): [],
     ("sum(abs(v - 1))", "v"): ["v - ones(n) != 0"],
+    ("x*max(v)", "v"): ["sum(where(v >= max(v), 1, 0)) = 1"],
 }
 
 
@@ -91,6 +92,23 @@ def test_no_expansion_at_a_kink(tmp_path: Path, formula: str, message: str) -> N
         solved(tmp_path, f"taylor: {{of: '{formula}', wrt: x, at: 0, order: 2}}")
 
 
+FOUND = [  # by chance: what SymPy compares where nothing has a value, conditions joined by and, or, choices within choices
+    "gradient: {of: 'sum(where((v/v) >= 1/v, v**(-1), maximum(v, 0)))/2', wrt: v}",
+    "gradient: {of: 'sum(maximum(2*v, where(v == x, 2, x)))', wrt: v}",
+    "gradient: {of: 'where(1 == x, x, 0)**3', wrt: x}",
+    "convex: {of: '(x*a)**(1/2)', wrt: x}", "convex: {of: 'where(3 + x > x, 2/(x + 0), 1)', wrt: x}",
+    "taylor: {of: 'maximum(relu(2)/minimum(0, x), where(x != 1/2, x, x)*0**3)', wrt: x, at: 2, order: 1}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("ask", FOUND)
+def test_an_answer_or_a_place_and_never_a_fault_of_derive(tmp_path: Path, ask: str) -> None:
+    try:
+        assert verify(solved(tmp_path, ask)).passed
+    except InputError as error:
+        assert "fault of derive" not in str(error) and error.faults[0].line == 5
+
+
 NUMBERS = "  define: {u: a*x, f: u**2 + relu(x)}\n  values: {x: 2, a: -3}\n"
 
 
@@ -111,3 +129,13 @@ def test_numbers_without_a_derivative_are_refused(tmp_path: Path, values: str, m
     more = f"  define: {{f: a*relu(x)}}\n  values: {values}\n"
     with pytest.raises(InputError, match=message):
         solved(tmp_path, "gradient: {of: f, wrt: x}", more)
+
+
+@pytest.mark.parametrize(("entries", "is_alone"), [("[1, 3, 2]", True), ("[1, 3, 3]", False)])
+def test_numbers_with_two_largest_entries(tmp_path: Path, entries: str, is_alone: bool) -> None:
+    more = f"  values: {{x: 2, v: {entries}}}\n" + "expect: {v: [0, 2, 0]}\n" * is_alone
+    if is_alone:
+        assert verify(solved(tmp_path, "gradient: {of: x*max(v), wrt: v}", more)).passed
+        return
+    with pytest.raises(InputError, match="several entries are max.v."):
+        solved(tmp_path, "gradient: {of: x*max(v), wrt: v}", more)

@@ -543,7 +543,14 @@ def _is_kinked(p: Any) -> bool:
     return isinstance(p, kinked) or (isinstance(p, TableFunction) and bool(p.row.kinks))
 
 
-CONDITIONS: dict[str, Predicate] = {}
+CONDITIONS: dict[str, Predicate] = {
+    "a largest entry alone": assumes("==", False, lambda p: isinstance(p, arrays.LargestEntry))
+    & left(is_a(Total), "is a number of entries")
+    & Predicate(
+        "it is one entry, which is compared with the largest",
+        lambda c: c.right == 1 and has(arrays.LargestEntry)(c.left),
+    )
+}
 for _of_array, _where in ((False, ""), (True, " in every entry")):
     CONDITIONS |= {
         f"defined by the argument of a logarithm{_where}": assumes(">", _of_array, lambda p: isinstance(p, log)),

@@ -214,7 +214,7 @@ EVALUATE = {
     & here
     & about_nothing
     & names_a_formula
-    & right(is_symbolic)
+    & right(lambda e: not is_value(e), "is a formula")
     & Predicate("the world defines it so", lambda c: c.definitions.get(c.left) == c.right),
     "value": claims(Equal) & here & about_nothing & computes,
 }
