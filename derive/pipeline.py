@@ -21,6 +21,7 @@ from derive.errors import (
 )
 from derive.problem.model import Expectation, Problem, Sheet
 from derive.problem.read import Vocabulary, find
+from derive.problem.symbols import SymbolTable
 from derive.report import Report, Verdict
 
 KEY = rule("the author's answer", "the answer given in the problem file")
@@ -61,10 +62,11 @@ def solve(problem: Problem) -> Solution:
 
     faults: list[Fault] = []
     derivations: list[Derivation] = []
+    given = replace(problem.given, names=SymbolTable())  # one for all questions, and new for each solution
     for k, question in enumerate(problem.ask):
         try:
             with told_at(problem, ("ask", k)):
-                derivations.append(question.derive(problem.given))
+                derivations.append(question.derive(given))
         except InputError as error:
             faults += error.faults
     if faults:
@@ -169,21 +171,26 @@ def verify(solution: Solution, seed: int = 0) -> Report:
     import torch
 
     from derive.checks.judges import judge
+    from derive.checks.names import unclear_names
     from derive.checks.reasons import unfit_reasons
 
     torch.set_num_threads(1)  # the tensors are tiny
-    unfit = unfit_reasons(solution)
+    unfit, unclear = unfit_reasons(solution), unclear_names(solution)
     verdicts = {}
     for number, step in solution.steps():
         with told_at(solution.problem, place_of(number)):
             found = judge(step.claim, seed)
-            verdicts[number] = with_reason(found, unfit.get(number, "")) if found.passed else found
+            verdicts[number] = with_words(found, unfit.get(number, ""), unclear.get(number, ""))
     return Report(verdicts)
 
 
-def with_reason(verdict: Verdict, unfit: str) -> Verdict:
-    """The verdict on a step whose claim held: a step with a false reason is refused."""
-    return replace(verdict, passed=False, method="its reason judged", detail=unfit) if unfit else verdict
+def with_words(verdict: Verdict, unfit: str, unclear: str) -> Verdict:
+    """The verdict on a step whose claim held: a step with a false reason is refused, and one with a name that stands for two
+    quantities."""
+    for method, why in (("its reason judged", unfit), ("its names judged", unclear)):
+        if verdict.passed and why:
+            return replace(verdict, passed=False, method=method, detail=why)
+    return verdict
 
 
 def place_of(step: str) -> tuple[str | int, ...]:

@@ -75,13 +75,13 @@ RUNNING = re.compile(r"[ijk]")
 
 
 @dataclass(frozen=True)
-class _Form:
+class Form:
     """What stands on the page: a letter with its indices; it is a 'scalar', an 'array' (bold) or an 'entry' of one."""
 
     kind: str
     pieces: tuple[str, ...]
 
-    def meets(self, other: _Form) -> bool:
+    def meets(self, other: Form) -> bool:
         if {self.kind, other.kind} == {"array", "entry"}:  # bold and not
             return False
         pairs = list(zip(self.pieces, other.pieces, strict=False))
@@ -91,23 +91,24 @@ class _Form:
 def look_alikes(symbols: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each name that is printed like one before it, or like an entry of it, with that one: theta_0 after theta0, and
     the scalar x_1 beside the vector x."""
-    seen: list[tuple[str, _Form]] = []
+    seen: list[tuple[str, Form]] = []
     for name, symbol in symbols.items():
-        forms = list(_forms(name, symbol))
+        forms = list(forms_of(name, symbol))
         other = next((known for known, form in seen if any(map(form.meets, forms))), None)
         if other is not None:
             yield name, other
         seen += [(name, form) for form in forms]
 
 
-def _forms(name: str, symbol: Any) -> Iterator[_Form]:
+def forms_of(name: str, symbol: Any) -> Iterator[Form]:
+    """How a symbol of that name stands on the page: by itself, and with the indices of its entries."""
     base, accents, indices = parts(name)
     own = (latex_name("_".join([base, *accents])), *map(_index, indices))
     shape = getattr(symbol, "shape", (1, 1))
     axes = 0 if shape == (1, 1) else 1 if shape[1] == 1 else 2
-    yield _Form("array" if axes else "scalar", own)
+    yield Form("array" if axes else "scalar", own)
     if axes == 1 or (axes == 2 and not indices):  # a matrix with an index of its own is bracketed: array_notation.py
-        yield _Form("entry", (*own, *[ANY] * axes))
+        yield Form("entry", (*own, *[ANY] * axes))
 
 
 def _same_index(one: str, other: str) -> bool:

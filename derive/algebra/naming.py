@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sympy import Basic, Mul, Pow, Symbol, count_ops, expand
@@ -19,14 +19,15 @@ FUNCTIONS_OF_ARRAYS = (
     Map, Softmax, arrays.Norm, arrays.LogDet, arrays.Det, arrays.Inv, arrays.LogSumExp, arrays.LargestEntry, arrays.RowLogSumExp,
     arrays.RowLargest, arrays.Diag,
 )  # fmt: skip
-RESIDUALS, PRODUCTS = "reuvq", "zhuvg"
+RESIDUALS, PRODUCTS = "ruvq", "zhuvg"
 
 
 class Namer:
-    """Gives names to parts that depend on the symbols `varying`, none of them in `taken`."""
+    """Gives names to parts that depend on the symbols `varying`: those that `name_of` chooses, from what the part is and the
+    letters that suit it."""
 
-    def __init__(self, varying: Iterable[Any], taken: Iterable[str]):
-        self.varying, self.taken = set(varying), set(taken)
+    def __init__(self, varying: Iterable[Any], name_of: Callable[[Any, Iterable[str]], str]):
+        self.varying, self.name_of = set(varying), name_of
         self.named: dict[Any, Any] = {}
 
     def name(self, definitions: Sequence[tuple[Any, Any]]) -> Definitions:
@@ -80,10 +81,7 @@ class Namer:
             residual = isinstance(part, MatAdd) and any(_is_negative(term) for term in part.args)
             letters = RESIDUALS if residual else PRODUCTS
             wide = part.shape[1] != 1
-            options = [letter.upper() if wide else letter for letter in letters]
-            options += [f"{letter}{k}" for k in range(1, 100) for letter in options[:2]]
-            name = next(option for option in options if option not in self.taken)
-            self.taken.add(name)
+            name = self.name_of(part, [letter.upper() if wide else letter for letter in letters])
             self.named[part] = MatrixSymbol(name, *part.shape)
         return self.named[part]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from derive.errors import Fault, GivenError
+from derive.problem.symbols import SymbolTable
 from derive.problem.task import Task
 from derive.problem.yaml_places import Located
 
@@ -66,6 +67,18 @@ class Given:
     plus: tuple[tuple[Any, Any], ...] = ()
     draw: Draw | None = None
     domains: tuple[tuple[Any, str], ...] = ()
+    names: SymbolTable = field(default_factory=SymbolTable, compare=False, repr=False)
+
+    @property
+    def taken(self) -> set[str]:
+        """The names that the author gives, those of sizes among them."""
+        shapes = [getattr(symbol, "shape", ()) for symbol in self.symbols.values()]
+        sizes = {inner.name for shape in shapes for size in shape for inner in getattr(size, "free_symbols", ())}
+        return {*self.symbols, *sizes}
+
+    def named(self, quantity: Any, options: Iterable[str]) -> str:
+        """The name of a quantity that the author gave none, the same in every question."""
+        return self.names.name(quantity, options, self.taken)
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def gram_factor(matrix: Any) -> Any:
 
 def definite_term(problem: Any, matrix: Any) -> Any:
     """What makes a sum of squares definite: the number (or the array) that is positive; None where nothing does."""
-    probe = MatrixSymbol(letter(problem, "v u delta"), matrix.shape[1], 1)
+    probe = MatrixSymbol(letter(problem, "v u delta", (matrix.shape[1], 1)), matrix.shape[1], 1)
     found = None
     for scalar, chain in chains(matrix):
         one, factor = square(chain, probe), sign_of(scalar)

@@ -36,7 +36,7 @@ class Evaluate:
         defined = dict(given.define)
         steps = [(s, e) for s, e in given.define if s in needed(self.of, given)]
         if self.of not in defined:
-            name = Symbol(next(c for c in "fgJL" if c not in given.symbols), real=True)
+            name = Symbol(given.named(self.of, "fgJL"), real=True)
             steps.append((name if not is_array(self.of) else _array_name(self.of, given), self.of))
         known = dict(numbers)
         definitions: list[tuple[Any, Any]] = [(s.xreplace(sizes), v) for s, v in numbers.items() if s not in sizes]
@@ -66,7 +66,7 @@ def as_array(value: Any) -> Any:
 
 
 def _array_name(expr: Any, given: Any) -> Any:
-    return MatrixSymbol(next(c for c in "FGHY" if c not in given.symbols), *expr.shape)
+    return MatrixSymbol(given.named(expr, "FGHY"), *expr.shape)
 
 
 def put_in(expr: Any, shown: dict[Any, Any]) -> Any:

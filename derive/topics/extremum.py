@@ -42,7 +42,7 @@ class Extremum:
         """The objective's name: the author's, or a free letter."""
         if self.of in dict(self.given.define):
             return self.of
-        return Symbol(next(letter for letter in "fgJhLFGH" if letter not in self.given.symbols), real=True)
+        return Symbol(self.given.named(self.of, "fgJhLFGH"), real=True)
 
     @cached_property
     def used(self) -> tuple[tuple[Any, Any], ...]:

@@ -57,10 +57,9 @@ class Bend:
     sign: int
 
 
-def letter(problem: Any, options: str) -> str:
-    """A name that the problem does not use."""
-    used = {str(s) for s in problem.given.symbols} | {str(s) for s, _ in problem.objective.named}
-    return next(name for name in options.split() if name not in used)
+def letter(problem: Any, options: str, what: Any = ()) -> str:
+    """A name that nothing else in the problem has: of the quantity `what`, or of what takes any value of that shape."""
+    return str(problem.given.named(("letter", options[0], what), options.split()))
 
 
 def target_of(problem: Any) -> Any:
@@ -123,7 +122,7 @@ def with_complements(expr: Any) -> Any:
 def _vector_bend(problem: Any, unknown: Any, target: Any, work: Work, name: Any) -> Bend | None:
     matrix = hessian(target, unknown)
     work.equal(arrays.Hessian(name, unknown), matrix, why=CURVATURE)
-    direction = MatrixSymbol(letter(problem, "v u delta epsilon"), *unknown.shape)
+    direction = MatrixSymbol(letter(problem, "v u delta epsilon", unknown.shape), *unknown.shape)
     found = signed_squares(matrix, direction)
     if found is None:
         return None
@@ -185,7 +184,7 @@ def _weighted_square(centre: Any, column: Any, is_whole: bool) -> tuple[Any, int
 
 def _matrix_bend(problem: Any, unknown: Any, target: Any, work: Work) -> Bend | None:
     """Along a direction D: h(t) = f(U + t D), whose second derivative at t = 0 is a sum of squared norms."""
-    direction = MatrixSymbol(letter(problem, "D V Delta E"), *unknown.shape)
+    direction = MatrixSymbol(letter(problem, "D V Delta E", unknown.shape), *unknown.shape)
     found = along(target, unknown, direction)
     if found is None:
         return None
@@ -197,8 +196,9 @@ def _matrix_bend(problem: Any, unknown: Any, target: Any, work: Work) -> Bend | 
 
 def curve_steps(problem: Any, target: Any, unknown: Any, direction: Any, work: Any) -> Equal:
     """The world in which h(t) = f(U + t D) is known at t = 0, and its second derivative there, still without a value."""
-    t, h = Symbol(letter(problem, "t s tau"), real=True), Symbol(letter(problem, "h phi g"), real=True)
+    t = Symbol(letter(problem, "t s tau"), real=True)
     moved = target.xreplace({unknown: add(unknown, matmul(t, direction))})
+    h = Symbol(letter(problem, "h phi g", moved), real=True)
     world = replace(work.world, definitions=((t, Integer(0)), (h, moved)))
     work.claim(Definition(world, h, moved), CURVE, (direction,))
     return Equal(world, (Partial(h, t, t),))
@@ -287,7 +287,7 @@ def no_bound(problem: Any, unknown: Any, bend: Bend, work: Work, word: str) -> S
     work.claim(claim, BY_CONVEXITY, (word, unknown, other), True)
     t = Symbol(letter(problem, "t s tau"), positive=True)
     if is_array(unknown):
-        direction = MatrixSymbol(letter(problem, "v u delta"), *unknown.shape)
+        direction = MatrixSymbol(letter(problem, "v u delta", unknown.shape), *unknown.shape)
         path: Any = matmul(t, direction)
         about: Any = direction
     else:
@@ -360,12 +360,12 @@ def by_distance(problem: Any, unknown: Any, profile: Any, work: Work) -> Work | 
 def by_inverse(problem: Any, unknown: Any, profile: Any, work: Work) -> Work | None:
     """Concave (or convex) in P = inv(S): log det S = -log det P, and along a direction the second derivative is a square with
     S = L L'."""
-    precision = arrays.PositiveDefinite(letter(problem, "P Q Omega"), *unknown.shape)
+    precision = arrays.PositiveDefinite(letter(problem, "P Q Omega", unknown.shape), *unknown.shape)
     changed = profile.xreplace({arrays.Inv(unknown): precision, arrays.LogDet(unknown): -arrays.LogDet(precision)})
     if changed.has(unknown):
         return None
-    root = MatrixSymbol(letter(problem, "L K Gamma"), *unknown.shape)
-    direction = arrays.Symmetric(letter(problem, "D E Delta"), *unknown.shape)
+    root = MatrixSymbol(letter(problem, "L K Gamma", unknown.shape), *unknown.shape)
+    direction = arrays.Symmetric(letter(problem, "D E Delta", unknown.shape), *unknown.shape)
     plain = MatrixSymbol(direction.name, *unknown.shape)
     free, of = MatrixSymbol(precision.name, *unknown.shape), Symbol("_")
     gradient = adjoints([(of, changed.xreplace({precision: free}))], of).get(free)
@@ -384,8 +384,9 @@ def by_inverse(problem: Any, unknown: Any, profile: Any, work: Work) -> Work | N
     if sign is None or sign * problem.sign <= 0:
         return None
     squares = Add(*terms)
-    t, h = Symbol(letter(problem, "t s tau"), real=True), Symbol(letter(problem, "h phi g"), real=True)
+    t = Symbol(letter(problem, "t s tau"), real=True)
     moved = changed.xreplace({precision: add(precision, matmul(t, direction))})
+    h = Symbol(letter(problem, "h phi g", moved), real=True)
     definitions = (
         (unknown, matmul(root, transpose(root))), (precision, arrays.Inv(unknown)), (t, Integer(0)), (h, moved),
     )  # fmt: skip

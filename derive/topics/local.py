@@ -63,7 +63,7 @@ def expanded_slope(unit: Unit) -> Any:
 
 def softmax_section() -> Section:
     """The two kinds of partial derivatives of softmax, from its definition by the quotient rule."""
-    z_i, z_j, p_i, p_j = (Symbol(n, real=True) for n in ("z_i", "z_j", "y_hat_i", "y_hat_j"))
+    z_i, z_j, p_i, p_j = (Symbol(n, real=True) for n in ("z_i", "z_j", "p_i", "p_j"))
     r = Symbol("r", positive=True)
     total = exp(z_i) + exp(z_j) + r
     world = Formulas(((p_i, exp(z_i) / total), (p_j, exp(z_j) / total)))

@@ -53,15 +53,20 @@ class Implements:
     def derive(self, given: Any) -> Derivation:
         rows, targets = self.rows()
         weights = separation(rows, targets)
-        sections = [separation_section(rows, targets, weights)] if weights else inseparability_sections(rows, targets)
+        mark = given.names.mark(("function", tuple(rows), tuple(targets)))
+        letters = symbols(len(rows[0]), mark)
+        sections = (
+            [separation_section(rows, targets, weights, letters)]
+            if weights
+            else inseparability_sections(rows, targets, letters)
+        )
         network, values = construction(rows, targets)
         stack = stack_of(replace(given, network=network, values=values, loss=None))
         section, _ = numeric_section(stack)
         work = Work("A network that does it", stack.numeric_world)
         column = ImmutableDenseMatrix([[Integer(t)] for t in targets])
         work.equal(stack.output, column, why=ON_ROWS, result=True)
-        units = Symbol("N_units")
-        hidden = Symbol("N_hidden")
+        units, hidden = (Symbol("_".join(filter(None, ("N", what, mark)))) for what in ("units", "hidden"))
         counting = stack.counting([(units, ("count", "0", "biases")), (hidden, ("count", "", "hidden layers"))])
         count = network.layers[0].units
         work.claim(HasCount(counting, units, (Integer(count),)), UNITS)
@@ -111,9 +116,12 @@ def rational(value: float) -> Rational:
     return Rational(near.numerator, near.denominator)
 
 
-def symbols(count: int) -> list[Any]:
-    """w_1, w_2, ..., b."""
-    return [*(Symbol(f"w_{k + 1}", real=True) for k in range(count)), Symbol("b", real=True)]
+def symbols(count: int, mark: str = "") -> list[Any]:
+    """w_1, w_2, ..., b; with a mark for any but the first function of a problem."""
+    return [
+        Symbol("_".join(filter(None, names)), real=True)
+        for names in (*(("w", str(k + 1), mark) for k in range(count)), ("b", mark))
+    ]
 
 
 def written(row: tuple[int, ...], letters: list[Any]) -> Any:
@@ -123,9 +131,8 @@ def written(row: tuple[int, ...], letters: list[Any]) -> Any:
     return Terms(*[letter for letter, x in zip(letters, (*row, 1), strict=True) if x])
 
 
-def separation_section(rows: list[Any], targets: list[int], weights: tuple[Any, ...]) -> Section:
+def separation_section(rows: list[Any], targets: list[int], weights: tuple[Any, ...], letters: list[Any]) -> Section:
     """One unit: its weights, and the side on which each row lies."""
-    letters = symbols(len(rows[0]))
     world = Formulas(tuple(zip(letters, weights, strict=True)))
     work = Work("A single unit decides it", world)
     for letter, weight in zip(letters, weights, strict=True):
@@ -139,10 +146,9 @@ def separation_section(rows: list[Any], targets: list[int], weights: tuple[Any, 
     return work.section()
 
 
-def inseparability_sections(rows: list[Any], targets: list[int]) -> list[Section]:
+def inseparability_sections(rows: list[Any], targets: list[int], letters: list[Any]) -> list[Section]:
     """Farkas: multiples of the rows' inequalities whose sum contradicts itself, in exact numbers."""
     certificate = farkas(rows, targets)
-    letters = symbols(len(rows[0]))
     work = Work("No single unit can do it", Formulas())
     terms, total = [], Integer(0)
     for row, target, factor in zip(rows, targets, certificate, strict=True):

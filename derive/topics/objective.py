@@ -111,8 +111,7 @@ class Objective:
         """The quantity's name: the author's, or a free letter."""
         if self.of in dict(self.given.define):
             return self.of
-        options = "FGHYZ" if is_array(self.of) else "fgJhL"
-        name = next(letter for letter in options if letter not in self.given.symbols)
+        name = self.given.named(self.of, "FGHYZ" if is_array(self.of) else "fgJhL")
         return MatrixSymbol(name, *self.of.shape) if is_array(self.of) else Symbol(name, real=True)
 
     @cached_property
@@ -129,7 +128,7 @@ class Objective:
     @cached_property
     def named(self) -> list[tuple[Any, Any]]:
         """All definitions, with names for the parts that depend on what is differentiated in."""
-        return Namer(self.leaves, self.given.symbols).name(self.authored)
+        return Namer(self.leaves, self.given.named).name(self.authored)
 
     @cached_property
     def made(self) -> list[tuple[Any, Any]]:

@@ -165,7 +165,7 @@ def by_values(problem: Extremum, curve: Curve) -> _Found:
             claim = IsMinimum(problem.world, problem.name, ((x, point),), is_maximum=sign < 0, proof="values")
             last.claim(claim, BY_VALUES, (better,), True)
         return _Found((work.section(), last.section()), answers(problem, x, chosen, sign * best))
-    parameter = next(Symbol(c, positive=True) for c in ("t", "s", "tau", "r") if c not in problem.given.symbols)
+    parameter = Symbol(problem.given.named(("letter", "t", ()), ("t", "s", "tau", "r")), positive=True)
     path = ((x, path_to(*best_end[:2], parameter)),)
     none = NoMinimum(problem.world, problem.name, path, parameter, best_end[2], sign < 0)
     last.claim(none, NO_END, (better,), True)

@@ -428,8 +428,8 @@ def positive_step(problem: Quadratic, work: Work, value: Any) -> None:
 def squares_steps(problem: Quadratic, second: dict[tuple[Symbol, Symbol], Expr], work: Work) -> None:
     """The second derivatives along any direction, summed under one sum as squares."""
     over = problem.over
-    used = set(problem.given.symbols)
-    names = [next(f"{c}_{k}" for c in "vueq" if f"{c}_{k}" not in used) for k in range(1, len(over) + 1)]
+    letters = [[f"{c}_{k}" for c in "vuq"] for k in range(1, len(over) + 1)]
+    names = [problem.given.named(("letter", options[0], ()), options) for options in letters]
     v = [Symbol(name, real=True) for name in names]
     pairs = [(k, m) for k in range(len(over)) for m in range(k, len(over))]
     form = Add(*[(1 if k == m else 2) * v[k] * v[m] * second[over[k], over[m]] for k, m in pairs])

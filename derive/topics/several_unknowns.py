@@ -207,7 +207,7 @@ def no_bound(study: Several, work: Work, start: dict[Any, Any], direction: Any, 
 
 def parameter(problem: Extremum) -> Symbol:
     """A free letter for the parameter of a way."""
-    return next(Symbol(c, positive=True) for c in ("t", "s", "tau", "r", "h") if c not in problem.given.symbols)
+    return Symbol(problem.given.named(("letter", "t", ()), ("t", "s", "tau", "r")), positive=True)
 
 
 def general_conclusion(study: Several) -> tuple[list[Section], tuple[Answer, ...]]:

@@ -129,6 +129,11 @@ class Stack:
     )  # states before the first step that are given
 
     @cached_property
+    def mark(self) -> str:
+        """What tells the quantities of this network from those of others in the problem; nothing for the first."""
+        return str(self.given.names.mark(("network", self.given.network, tuple(self.given.values.items()))))
+
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         size = self.given.network.input
         return size if isinstance(size, tuple) else (size,)
@@ -210,7 +215,7 @@ class Stack:
         wide = is_array(expr) and expr.shape[1] != 1
         for candidate in dict.fromkeys([base, *LETTERS, *(f"{base}{c}" for c in "abcdefgh")]):
             named = candidate.upper() if wide else candidate.lower() if len(base) == 1 else candidate
-            name = self.numbered(f"{named}_{rest}" if rest else named, place)
+            name = "_".join(filter(None, (self.numbered(f"{named}_{rest}" if rest else named, place), self.mark)))
             if name not in self.taken:
                 self.taken.add(name)
                 break

@@ -63,8 +63,8 @@ class Stationary:
     @cached_property
     def multiplier(self) -> Any:
         """The Lagrange multiplier: a number, or a vector for a vector of constraints."""
-        name = next(n for n in ("lambda", "kappa", "nu", "eta") if n not in self.given.symbols)
         left = self.constraint[0]
+        name = self.given.named(("multiplier", self.of, self.constraint), ("lambda", "kappa", "nu", "eta"))
         return MatrixSymbol(name, *left.shape) if is_array(left) else Symbol(name, real=True)
 
     @cached_property
@@ -85,7 +85,7 @@ class Stationary:
         """What is differentiated: the objective, or its Lagrange function."""
         if self.constraint is None:
             return Objective(self.given, self.of, self.over)
-        name = next(n for n in ("Lambda", "Phi", "Psi") if n not in self.given.symbols)
+        name = self.given.named(("Lagrange function", self.of, self.constraint), ("Lambda", "Phi", "Psi"))
         symbol = Symbol(name, real=True)
         given = replace(
             self.given,
