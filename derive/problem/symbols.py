@@ -24,9 +24,10 @@ class SymbolTable:
             self.names[quantity] = next(option for option in without_end(options) if option not in used)
         return self.names[quantity]
 
-    def mark(self, thing: Any) -> str:
+    def mark(self, kind: str, thing: Any) -> str:
         """What marks the names of a thing that a problem has several of: nothing for the first, then 'B', 'C', ..."""
-        return self.marks.setdefault(thing, chr(ord("A") + len(self.marks)) if self.marks else "")
+        before = sum(other == kind for other, _ in self.marks)
+        return self.marks.setdefault((kind, thing), chr(ord("A") + before) if before else "")
 
 
 def without_end(options: Iterable[str]) -> Iterator[str]:

@@ -53,7 +53,7 @@ class Implements:
     def derive(self, given: Any) -> Derivation:
         rows, targets = self.rows()
         weights = separation(rows, targets)
-        mark = given.names.mark(("function", tuple(rows), tuple(targets)))
+        mark = given.names.mark("function", (tuple(rows), tuple(targets)))
         letters = symbols(len(rows[0]), mark)
         sections = (
             [separation_section(rows, targets, weights, letters)]

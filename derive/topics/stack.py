@@ -131,7 +131,7 @@ class Stack:
     @cached_property
     def mark(self) -> str:
         """What tells the quantities of this network from those of others in the problem; nothing for the first."""
-        return str(self.given.names.mark(("network", self.given.network, tuple(self.given.values.items()))))
+        return str(self.given.names.mark("network", (self.given.network, tuple(self.given.values.items()))))
 
     @cached_property
     def shape(self) -> tuple[int, ...]:

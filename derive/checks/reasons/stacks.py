@@ -100,7 +100,7 @@ def row_of(c: Cited) -> Any:
         return row
     nothing = [t for t in c.left.args if isinstance(t, Factors) and is_zero(plain(t.args[-1]))]
     letters = symbols(c.left) - {s for term in nothing for s in symbols(term)}
-    return "".join("1" if any(str(s) == f"w_{k + 1}" for s in letters) else "0" for k in range(len(row)))
+    return "".join("1" if any(str(s).split("_")[:2] == ["w", str(k + 1)] for s in letters) else "0" for k in range(len(row)))
 
 
 def names_row_and_side(c: Cited) -> bool:
@@ -117,7 +117,7 @@ def names_row_and_side(c: Cited) -> bool:
         not (is_name(c.left) and c.left in c.definitions and not c.before)
         and _follows_choice(c)
         and row_of(c) == str(c.about[0])
-        and all(str(s) == "b" or str(s).startswith("w_") for s in symbols(c.left))
+        and all(str(s).split("_")[0] in ("b", "w") for s in symbols(c.left))
     )
 
 
