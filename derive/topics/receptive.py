@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from sympy import Integer, Symbol
+from sympy import Integer
 
 from derive.algebra.nodes import Factors, Numeral, Terms
 from derive.catalogue.layers.base import PlaceByPlace, seen_through
@@ -15,7 +15,7 @@ from derive.derivation import Derivation, HasCount, Reason, Work, rule
 from derive.errors import GivenError, NotDerivable
 from derive.topics.registry import questions
 from derive.topics.stack import Place, Stack, stack_of
-from derive.topics.stack_answers import count_answer
+from derive.topics.stack_answers import count_answer, count_symbols
 
 FIELD = rule("receptive field of a layer", "a window of {0} steps over places that lie {1} apart in the input")
 SAME_FIELD = rule("receptive field kept", "it looks at one place of its input")
@@ -38,7 +38,7 @@ class ReceptiveField:
         seen = [place for place in stack.places if len(place.out) == len(stack.shape) > 1]
         if not any(hasattr(layer, "kernel") for place in seen for layer in inside(place.layer)):
             raise GivenError("a receptive field belongs to convolutions and pooling", ("given", "network"))
-        symbols = {place.path: Symbol(f"r_{k}") for k, place in enumerate(seen, 1)}
+        symbols = count_symbols("r", seen)
         world = stack.counting([(symbols[place.path], ("receptive", place.path)) for place in seen])
         work = Work("Layer by layer", world, Reason(ENDLESS))
         field, apart = 1, 1  # of the layer before, while every layer works in windows or at single places

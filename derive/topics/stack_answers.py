@@ -357,9 +357,9 @@ def parameters_derivation(stack: Stack) -> Derivation:
         (total, ("count", "", "parameters")), (Symbol("N_w"), ("count", "", "weights")), (Symbol("N_b"), ("count", "", "biases")),
     ]  # fmt: skip
     counted = counts_of(stack)
-    for k, (place, _, _) in enumerate(counted, 1):
-        symbols.append(Symbol(f"N_{k}"))
-        observed.append((symbols[-1], ("count", place.path, "parameters")))
+    for path, symbol in count_symbols("N", (place for place, _, _ in counted)).items():
+        symbols.append(symbol)
+        observed.append((symbol, ("count", path, "parameters")))
     world = stack.counting(observed)
     sections, numbers, weights, biases = [], [], 0, 0
     for symbol, (place, times, arrays) in zip(symbols, counted, strict=True):
@@ -388,6 +388,17 @@ def parameters_derivation(stack: Stack) -> Derivation:
         )
     ]
     return Derivation("Number of parameters", (*sections, last.section()), tuple(answers))
+
+
+def count_symbols(letter: str, places: Iterable[Place]) -> dict[str, Symbol]:
+    """A count of each layer by its path: N_2 in layer 2, N_2_a in its first part, N_2_relu of the activation that it ends in."""
+    found: dict[str, Symbol] = {}
+    for place in places:
+        symbol = Symbol("_".join(filter(None, (letter, str(place.number), place.mark))))
+        if symbol in found.values():
+            symbol = Symbol(f"{symbol.name}_{getattr(place.layer, 'activation', place.layer).name.replace('_', '')}")
+        found[place.path] = symbol
+    return found
 
 
 def summed(numbers: list[tuple[int, int]]) -> tuple[Any, ...]:
@@ -469,7 +480,7 @@ class Flops:
         stack = stack_of(given)
         observed: list[tuple[Any, tuple[Any, ...]]] = [(Symbol("M"), ("operations", ""))]
         counted = alike(stack.places)
-        symbols = [Symbol(f"M_{k}") for k in range(1, len(counted) + 1)]
+        symbols = list(count_symbols("M", (place for place, _ in counted)).values())
         observed += [(s, ("operations", place.path)) for s, (place, _) in zip(symbols, counted, strict=True)]
         world = stack.counting(observed)
         sections, numbers = [], []

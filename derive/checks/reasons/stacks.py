@@ -100,7 +100,9 @@ def row_of(c: Cited) -> Any:
         return row
     nothing = [t for t in c.left.args if isinstance(t, Factors) and is_zero(plain(t.args[-1]))]
     letters = symbols(c.left) - {s for term in nothing for s in symbols(term)}
-    return "".join("1" if any(str(s).split("_")[:2] == ["w", str(k + 1)] for s in letters) else "0" for k in range(len(row)))
+    return "".join(
+        "1" if any(str(s).split("_")[:2] == ["w", str(k + 1)] for s in letters) else "0" for k in range(len(row))
+    )
 
 
 def names_row_and_side(c: Cited) -> bool:
