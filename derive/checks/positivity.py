@@ -354,6 +354,10 @@ def _factored(top: Expr) -> tuple[float, str]:
     symbols = sorted(top.free_symbols, key=str)
     if not symbols or not top.is_polynomial(*symbols) or Poly(top, *symbols).total_degree() > MOST_DEGREE:
         return sign_of(top), BY_PARTS
+    if not all(
+        c.is_algebraic for c in Poly(top, *symbols).coeffs()
+    ):  # SymPy would factor e^1000 as a power of a letter
+        return sign_of(top), BY_PARTS
     coefficient, factors = factor_list(top)
     signs, method = [sign_of(coefficient)], BY_FACTORS
     for f, power in factors:

@@ -6,9 +6,26 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
-from sympy import Abs, Expr, ImmutableDenseMatrix, Integer, Max, Min, Poly, Rational, Symbol, real_roots
+from sympy import (
+    Abs,
+    Dummy,
+    Expr,
+    FiniteSet,
+    ImmutableDenseMatrix,
+    Integer,
+    Max,
+    Min,
+    Poly,
+    Rational,
+    S,
+    Symbol,
+    count_ops,
+    real_roots,
+    solveset,
+)
 from sympy.core.relational import Relational
 
 from derive.algebra import arrays, values_arrays  # noqa: F401  registers values
@@ -23,6 +40,7 @@ SMALL = (Integer(1), Integer(2), Integer(-1), Integer(3), Integer(0), Rational(1
 SIZES = (0, 1, 2, 3, 5, 10, 30, 100, 1000, Rational(1, 2), Rational(1, 10), Rational(1, 1000))
 LINE = tuple(Integer(way) * Rational(size) for size in SIZES for way in (1, -1))
 BESIDE = (0, 1, -1, 30, -30, Rational(1, 1000), Rational(-1, 1000))
+SOLVED = 12  # operations up to which SymPy is asked where two sides meet
 ROUNDS, CLIMBERS = 24, 4  # of the way up, and how many go
 
 Values = dict[Any, Any]
@@ -54,7 +72,7 @@ def violating_point(lower: Any, upper: Any, strict: bool, world: Formulas) -> Va
         return bool(strict and one == other and one.is_Rational and other.is_Rational)
 
     seen: list[tuple[Any, Values]] = []
-    for values in points([lower, upper], world):
+    for values in chain(points([lower, upper], world), meetings(lower, upper, world)):
         found = _judged(excess, values)
         if found is None:
             continue
@@ -66,6 +84,25 @@ def violating_point(lower: Any, upper: Any, strict: bool, world: Formulas) -> Va
         if _judged(fails, top):
             return _shortened(top, fails)
     return None
+
+
+def meetings(lower: Any, upper: Any, world: Formulas) -> Iterator[Values]:
+    """For one number alone: where the two sides are equal, and on both sides of there."""
+    gap = _unfolded(upper - lower, world) if not is_array(upper) else Integer(0)
+    if len(gap.free_symbols) != 1 or count_ops(gap) > SOLVED:
+        return
+    (symbol,) = gap.free_symbols
+    if not isinstance(symbol, Symbol):
+        return
+    plain = Dummy(positive=True) if symbol.is_positive else Dummy(real=True)
+    try:
+        found = solveset(gap.xreplace({symbol: plain}), plain, S.Reals)
+    except (NotImplementedError, ValueError, TypeError, ArithmeticError, RecursionError):
+        return
+    for root in sorted(found, key=float) if isinstance(found, FiniteSet) else ():
+        for number in (root, root + 1, root - 1, 2 * root, root / 2):
+            if _is_in(number, domain_of(symbol, world)):
+                yield {symbol: number}
 
 
 def _judged(test: Callable[[Values], Any], values: Values) -> Any:

@@ -238,7 +238,8 @@ def refuted(
     there = Formulas((*values.items(), *definitions))
     work = Work("A counterexample", there)
     for symbol, value in values.items():
-        work.define(symbol, numerals(value), why=POINT)
+        exact = not is_array(value) and not value.is_Rational
+        work.define(symbol, value if exact else numerals(value), why=POINT)
     for side in (left, right):
         value, shown = numerals(at(side, world, point)), side.xreplace(sized)
         if shown not in values and shown.free_symbols:

@@ -199,3 +199,22 @@ def test_a_derivative_by_several_rules_that_leaves_one_behind(tmp_path: Path) ->
     solution, report = shown(tmp_path, "{of: -(1 - sigmoid(x))**2*log(sigmoid(x)), wrt: x}", "gradient")
     assert report.passed, report
     assert "several rules" in [step.reason.rule.name for _, step in solution.steps()]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["(x - 12345.678)**2 > 0", "log(p) < 1000", "log(p) <= 1000", "(x**2 - 49)**2*(x**2 + 1) > 0", "exp(-x) >= 1e-40"],
+)
+def test_an_inequality_that_fails_where_its_sides_meet_is_refuted(tmp_path: Path, statement: str) -> None:
+    solution, report = shown(tmp_path, f"'{statement}'")
+    assert report.passed, report
+    assert any(isinstance(step.claim, Refuted) for _, step in solution.steps())
+
+
+def test_a_bound_that_nobody_proves_takes_no_long_search() -> None:
+    from sympy import Lt, Symbol
+
+    from derive.checks.inequality import proof
+
+    t = Symbol("t", positive=True)
+    assert proof(Lt(log(t), 1000), {t: "positive"}) == ""

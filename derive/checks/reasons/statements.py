@@ -72,6 +72,11 @@ def differ_in_brackets(c: Cited) -> bool:
     return c.left != c.right and len(c.sides) == 2 and factors(c.left) == factors(c.right) != [c.left]
 
 
+def is_number(expr: Any) -> bool:
+    """A number, also one such as e^1000 that has no digits to be written with."""
+    return is_value(expr) or bool(getattr(expr, "is_number", False) and not is_array(expr))
+
+
 def is_given_number(c: Cited) -> bool:
     return c.left in c.definitions and same(c.definitions[c.left], c.right)
 
@@ -199,7 +204,7 @@ SHOW = {
     | claims(Equal, Definition)
     & here
     & about_nothing
-    & right(is_value)
+    & right(is_number)
     & Predicate("the world gives it this value", is_given_number),
     "value of a side": claims(Equal)
     & here
