@@ -204,5 +204,6 @@ def full_rank(array: Any) -> Condition | None:
     """Of Y' Y, which is positive definite where Y has full column rank; None for another matrix."""
     if isinstance(array, MatMul) and len(array.args) == 2 and transposed(array.args[0]) == array.args[1]:
         root = array.args[1]
-        return Condition(Eq(arrays.Rank(root), root.shape[1], evaluate=False), "rank")
+        inner = root.args[0] if isinstance(root, Transpose) else root
+        return Condition(Eq(arrays.Rank(inner), root.shape[1], evaluate=False), "rank")
     return None

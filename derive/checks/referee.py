@@ -9,8 +9,8 @@ from typing import Any
 from sympy import Expr, MatrixExpr, Rational, Sum, count_ops, together
 
 from derive.algebra.nodes import Expectation, Numeral, gradient_symbol, is_array, plain
-from derive.checks.batches import Batch, points
-from derive.checks.comparison import compare, difference, slack
+from derive.checks.batches import Batch, batches, points
+from derive.checks.comparison import compare, difference, sides_meet, slack
 from derive.checks.evaluate import evaluate, values_at
 from derive.checks.quotients import against_quotients
 from derive.derivation import Claim, Equal, HasCount, HasMean, HasShape, IsGradient, IsMinimum, Refuted
@@ -119,10 +119,23 @@ def check_mean(claim: HasMean, seed: int = 0) -> Verdict:
     return Verdict(True, method, count, worst)
 
 
+def _apart(claim: Claim, seed: int) -> bool:
+    """Whether balls tell two sides of an equality apart that float64 cannot, where every number is given."""
+    if not isinstance(claim, Equal) or not isinstance(claim.world, Formulas):
+        return False
+    batch = next(batches(claim.world, claim.sides, seed))
+    one, *others = claim.sides
+    return not batch.names and batch.exact is not None and any(sides_meet(one, o, batch, 0) is False for o in others)
+
+
 @check.register
 def check_refuted(claim: Refuted, seed: int = 0) -> Verdict:
     """The disputed claim must fail, and what is said to hold instead must not."""
     disputed = check(claim.claim, seed)
+    if disputed.passed and _apart(claim.claim, seed):
+        return Verdict(
+            True, "refuted: the sides lie apart, by ball arithmetic", disputed.points, 0.0, strength="proved"
+        )
     if disputed.passed:
         return Verdict(
             False, disputed.method, disputed.points, disputed.max_error, "what was disputed is in fact right"

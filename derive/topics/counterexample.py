@@ -54,7 +54,8 @@ def differing_point(left: Any, right: Any, world: Formulas) -> Values | None:
         pairs = zip(one, other, strict=True) if is_array(one) else [(one, other)]
         return any(abs(a - b) > TINY * max(abs(a), abs(b)) for a, b in pairs)
 
-    return next((values for values in points([left, right], world) if _judged(differs, values)), None)
+    found = points([left, right], world)
+    return next((v for v in found if _judged(differs, v) and is_allowed(v, world)), None)
 
 
 def violating_point(lower: Any, upper: Any, strict: bool, world: Formulas) -> Values | None:
@@ -74,14 +75,14 @@ def violating_point(lower: Any, upper: Any, strict: bool, world: Formulas) -> Va
     seen: list[tuple[Any, Values]] = []
     for values in chain(points([lower, upper], world), meetings(lower, upper, world)):
         found = _judged(excess, values)
-        if found is None:
+        if found is None or not is_allowed(values, world):
             continue
         if _judged(fails, values):
             return values
         seen.append((found, values))
     for _, values in sorted(seen, key=lambda pair: -float(pair[0]))[:CLIMBERS]:
         top = _climbed(values, excess, world)
-        if _judged(fails, top):
+        if _judged(fails, top) and is_allowed(top, world):
             return _shortened(top, fails)
     return None
 
@@ -103,6 +104,20 @@ def meetings(lower: Any, upper: Any, world: Formulas) -> Iterator[Values]:
         for number in (root, root + 1, root - 1, 2 * root, root / 2):
             if _is_in(number, domain_of(symbol, world)):
                 yield {symbol: number}
+
+
+def is_allowed(values: Values, world: Formulas) -> bool:
+    """Whether the conditions of the world hold at a point (those on ranks are left to the inverses, which exist or do not)."""
+
+    def holds(relation: Any) -> bool:
+        sides = [at(side, world, values) for side in relation.args]
+        entries = zip(*map(list, sides), strict=True) if is_array(sides[0]) and is_array(sides[1]) else [tuple(sides)]
+        if is_array(sides[0]) and not is_array(sides[1]):
+            entries = [(entry, sides[1]) for entry in sides[0]]
+        return all(bool(relation.func(*entry)) for entry in entries)
+
+    relations = [c for c in world.conditions if isinstance(c, Relational) and not c.has(arrays.Rank)]
+    return all(_judged(lambda _, c=c: holds(c), values) for c in relations)  # type: ignore[misc]
 
 
 def _judged(test: Callable[[Values], Any], values: Values) -> Any:
@@ -181,11 +196,12 @@ def _is_in(number: Any, domain: str) -> bool:
 
 
 def some_point(exprs: list[Any], world: Formulas, chance: random.Random, numbers: tuple[Any, ...]) -> Values:
-    """Some of the numbers in the symbols' domains; every symbolic size is 2."""
+    """Some of the numbers in the symbols' domains; symbolic sizes are 2, then 2 or 3."""
     defined = {symbol for symbol, _ in world.definitions}
     free = {s for expr in exprs for s in expr.free_symbols} - defined
     sizes = {d for s in free if is_array(s) for d in s.shape if isinstance(d, Symbol)}
-    values: Values = {size: Integer(2) for size in sizes}
+    largest = 2 if numbers is SMALL and chance.random() < 0.5 else 3
+    values: Values = {size: Integer(chance.randint(2, largest)) for size in sorted(sizes, key=str)}
     for symbol in sorted(free - sizes, key=str):
         if is_array(symbol):
             domain = str(dict(world.domains).get(symbol) or getattr(symbol, "domain", "real"))

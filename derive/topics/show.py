@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,6 @@ from sympy import (
     Max,
     Min,
     Mul,
-    Ne,
     Piecewise,
     Symbol,
     cancel,
@@ -27,28 +26,26 @@ from sympy import (
     expand,
     factor,
     log,
-    preorder_traversal,
     sign,
     simplify,
     together,
 )  # fmt: skip
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
-from sympy.matrices.expressions import Identity, MatMul, Transpose, ZeroMatrix
-from sympy.matrices.expressions.matexpr import MatrixSymbol
+from sympy.matrices.expressions import Identity, MatMul, ZeroMatrix
 
 from derive.algebra import arrays
 from derive.algebra.arrays import Grouped
 from derive.algebra.differentials import chains
+from derive.algebra.domains import conditions
 from derive.algebra.functions import TableFunction
 from derive.algebra.laws import LAWS
-from derive.algebra.nodes import Factors, LogSoftmax, Map, Slot, Softmax, Terms, Total, add, is_array, matmul, transpose
+from derive.algebra.nodes import Factors, LogSoftmax, Map, Slot, Softmax, Terms, Total, add, is_array, matmul
+from derive.algebra.notation import text
 from derive.algebra.numbers import numerals
 from derive.algebra.signs import sign_of
-from derive.algebra.sums import unfolded
 from derive.algebra.tidy import array_scalars, tidy
 from derive.derivation import (
     Answer,
-    Assumption,
     Claim,
     Conjecture,
     Derivation,
@@ -63,6 +60,7 @@ from derive.derivation import (
 )
 from derive.problem.types import Equation
 from derive.topics.counterexample import at, differing_point, violating_point
+from derive.topics.objective import holding, where_defined
 from derive.topics.registry import questions
 from derive.worlds import Formulas
 
@@ -103,8 +101,6 @@ FALSE = rule("a false identity", "{0} claims that the sides are equal")
 FALSE_BOUND = rule("a false inequality", "{0} claims that this holds for all values")
 BOUND = rule("an inequality", "what was to be shown")
 
-FULL_RANK = rule("rank of a factor", "assumed: the {1} of {0} are independent")
-REGULAR = rule("regular matrix", "assumed: {0} has an inverse")
 POINT = rule("a counterexample", "choose")
 VALUE = rule("value of a side", "the value of this side there")
 SMALL = 60  # operations up to which SymPy simplifies
@@ -125,10 +121,10 @@ class Show:
 
     def derive(self, given: Any) -> Derivation:
         left, right, relation = self.identity
-        world, conditions = invertible([left, right], Formulas(tuple(given.define), tuple(given.domains)))
+        world, stated = where_it_holds([left, right], given)
         if relation is not Eq:
             found = inequality(left, right, relation, world)
-            return replace(found, sections=(*conditions, *found.sections))
+            return replace(found, sections=(*stated, *found.sections))
         if left == right and not left.has(Grouped):
             word = Section("The identity", (), Reason(ONE_FORM, (left,)))
             return Derivation("The identity", (word,))
@@ -143,7 +139,7 @@ class Show:
         point = None if proved else differing_point(left, right, world)
         if point is not None:
             return refuted(left, right, lambda there, a, b: Equal(there, (a, b)), world, point, FALSE)
-        sections = conditions
+        sections = stated
         for heading, side, steps in (("Left side", left, forms_left), ("Right side", right, forms_right)):
             work = Work(heading, world)
             before = side
@@ -173,26 +169,15 @@ def with_result(section: Section) -> Section:
     return replace(section, steps=(*section.steps[:-1], replace(section.steps[-1], is_result=True)))
 
 
-def invertible(exprs: list[Any], world: Formulas) -> tuple[Formulas, list[Section]]:
-    """The conditions under which every inverse exists, stated first; points are drawn by them."""
-    work, small, conditions = Work("Conditions", world), [], []
-    whole = [unfolded(expr, world.definitions) for expr in exprs]
-    inverses = [node for expr in whole for node in preorder_traversal(expr) if isinstance(node, arrays.Inv)]
-    for matrix in dict.fromkeys(inverse.array for inverse in inverses):
-        factors = matrix.args if isinstance(matrix, MatMul) and len(matrix.args) == 2 else ()
-        if factors and transpose(factors[0]) == factors[1]:
-            inner = next(f for f in factors if not isinstance(f, Transpose))
-            size, which = factors[0].shape[0], "rows" if factors[0] == inner else "columns"
-            small += [size] if isinstance(size, Symbol) else []
-            conditions.append(factors[1])
-            work.claim(Assumption(world, Eq(arrays.Rank(inner), size, evaluate=False)), FULL_RANK, (inner, which))
-        elif isinstance(matrix, MatrixSymbol) and not isinstance(matrix, arrays.PositiveDefinite):
-            regular = Ne(arrays.Det(matrix), 0, evaluate=False)
-            conditions.append(regular)
-            work.claim(Assumption(world, regular), REGULAR, (matrix,))
-    world = replace(world, small=tuple(small), conditions=tuple(conditions))
-    steps = [replace(step, claim=replace(step.claim, world=world)) for step in work.steps]
-    return world, [Section(work.heading, tuple(steps))] if steps else []
+def where_it_holds(exprs: list[Any], given: Any) -> tuple[Formulas, list[Section]]:
+    """The conditions under which everything in a statement has a value, stated first; points are drawn by them."""
+    names = [Symbol(f"_side{k}", real=True) for k, _ in enumerate(exprs)]
+    named = (*given.define, *zip(names, exprs, strict=True))
+    found = conditions(named)
+    world = where_defined(given.define, given.domains, found)
+    ranks = [c.relation.args[1] for c in found if c.needed_by == "rank"]
+    world = replace(world, small=tuple(size for size in ranks if isinstance(size, Symbol)))
+    return world, holding(replace(world, definitions=named), found, [])
 
 
 def has_branches(expr: Any) -> bool:
@@ -246,9 +231,11 @@ def refuted(
             work.equal(shown, value, why=VALUE)
     what = "The identity" if why is FALSE else "The inequality"
     false = Work(f"{what} is false", there)
-    false.claim(
-        Refuted(there, claim(there, *(s.xreplace(sized) for s in (left, right))), "the sheet"), why, ("the sheet",)
+    sizes = " and ".join(
+        f"{text(s)} = {value}" for s, value in sorted(sized.items(), key=str) if left.has(s) or right.has(s)
     )
+    who = f"for {sizes}, the sheet" if sizes else "the sheet"
+    false.claim(Refuted(there, claim(there, *(s.xreplace(sized) for s in (left, right))), who), why, (who,))
     return Derivation(what, (work.section(), false.section()))
 
 
@@ -263,27 +250,30 @@ def forms(side: Any, definitions: Any) -> Forms:
     defined = by_definition(plain)
     if defined != plain:
         listed.append((defined, DEFINITION))
-    split = split_exponentials(defined)
-    if split != defined:
-        listed.append((split, EXPONENTIALS))
-    defined = split
-    cancelled = without_inverses(defined)
-    if cancelled != defined:
-        listed.append((cancelled, INVERSE))
-    defined = cancelled
-    for law in LAWS:
-        following = law.applied(defined)
-        if following != defined:
-            listed.append((following, LAW_RULES[law.name], law.speaks_of(defined)))
-        defined = following
+    while True:
+        found = next(((f, why, about) for f, why, about in rewritten(defined) if f != defined), None)
+        if found is None:
+            break
+        listed.append(found)
+        defined = found[0]
     collected = tidy(defined, distribute=True) if is_array(defined) or has_arrays(defined) else defined
-    if collected != defined:
+    if collected != defined and sorted(text(collected)) != sorted(
+        text(defined)
+    ):  # the same in another order is no line
         listed.append((collected, TIDY))
     if not is_array(collected):
         short = shortest(collected)
         if short != collected:
             listed.append((short, SIMPLIFY))
     return listed or [(side, TIDY)]
+
+
+def rewritten(expr: Any) -> Iterator[tuple[Any, Rule, tuple[Any, ...]]]:
+    """What each law makes of an expression, with its rule and what the rule names."""
+    yield split_exponentials(expr), EXPONENTIALS, ()
+    yield without_inverses(expr), INVERSE, ()
+    for law in LAWS:
+        yield law.applied(expr), LAW_RULES[law.name], law.speaks_of(expr)
 
 
 def to_one_form(*sides: Forms) -> None:

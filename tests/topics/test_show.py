@@ -218,3 +218,34 @@ def test_a_bound_that_nobody_proves_takes_no_long_search() -> None:
 
     t = Symbol("t", positive=True)
     assert proof(Lt(log(t), 1000), {t: "positive"}) == ""
+
+
+@pytest.mark.parametrize(
+    ("statement", "condition"),
+    [
+        ("(x**2 - 1)/(x - 1) == x + 1", "x != 1"),
+        ("log(x*y) == log(x) + log(y)", "x > 0"),
+        ("inv(eye(n) + v @ w.T) == eye(n) - v @ w.T/(1 + dot(v, w))", "v.T @ w + 1 != 0"),
+        ("trace(inv(A @ A.T) @ A @ A.T) == n", "rank(A) = n"),
+        ("sqrt(x*y) == sqrt(x)*sqrt(y)", "y > 0"),
+    ],
+)
+def test_a_statement_says_first_where_its_sides_have_values(tmp_path: Path, statement: str, condition: str) -> None:
+    from derive.algebra.notation import text
+
+    solution, report = shown(tmp_path, f"'{statement}'")
+    assert report.passed, report
+    relations = [s.claim.relation for s in solution.derivations[0].sections[0].steps if isinstance(s.claim, Assumption)]
+    assert condition in [f"{text(r.args[0])} {r.rel_op.replace('==', '=')} {text(r.args[1])}" for r in relations]
+
+
+def test_a_projection_is_not_the_identity_where_there_are_more_rows_than_columns(tmp_path: Path) -> None:
+    solution, report = shown(tmp_path, "'X.T @ inv(X @ X.T) @ X == eye(n)'")
+    claim = [step.claim for _, step in solution.steps()][-1]
+    assert report.passed and isinstance(claim, Refuted) and "n = 3" in claim.by
+
+
+def test_sides_that_float64_cannot_tell_apart_are_told_apart(tmp_path: Path) -> None:
+    solution, report = shown(tmp_path, "'tanh(x - 50) == -1'")
+    assert report.passed, report
+    assert isinstance([step.claim for _, step in solution.steps()][-1], Refuted)

@@ -8,7 +8,7 @@ from typing import Any
 from sympy import Integer, exp, expand
 from sympy.matrices.expressions import MatMul, Transpose
 
-from derive.algebra.arrays import Det, Grouped, Inv, LogSumExp, Norm, Rank, Symmetric, TraceOf
+from derive.algebra.arrays import Det, Grouped, Inv, LogSumExp, Norm, Symmetric, TraceOf
 from derive.algebra.functions import TableFunction
 from derive.algebra.nodes import Factors, Map, Mean, Softmax, Terms, Total, is_array, plain
 from derive.checks.reasons.cited import Cited, is_symbolic, is_value, parts, same, symbols
@@ -25,7 +25,7 @@ from derive.checks.reasons.vocabulary import (
     right,
     that,
 )
-from derive.derivation import Assumption, Claim, Conjecture, Definition, Equal, Holds, Refuted
+from derive.derivation import Claim, Conjecture, Definition, Equal, Holds, Refuted
 from derive.worlds import Formulas
 
 here = in_world(Formulas)
@@ -79,12 +79,6 @@ def is_number(expr: Any) -> bool:
 
 def is_given_number(c: Cited) -> bool:
     return c.left in c.definitions and same(c.definitions[c.left], c.right)
-
-
-def _full_side(c: Cited) -> bool:
-    """As many rows (or columns) as the rank says."""
-    rows, columns = c.left.args[0].shape
-    return len(c.about) > 1 and {"rows": rows, "columns": columns}.get(str(c.about[1])) == c.right
 
 
 def _is_inverse_of(kind: Any) -> Callable[[Any], bool]:
@@ -178,13 +172,6 @@ SHOW = {
     "associative law": claims(Equal) & here & about_nothing & differ_in_brackets,
     "the two sides agree": claims(Equal) & here & about_nothing & both_reach_one_form,
     "the two sides agree at points": claims(Conjecture) & here & about_nothing,
-    "rank of a factor": claims(Assumption)
-    & left(lambda e: isinstance(e, Rank), "is a rank")
-    & about_is(0, lambda c: c.left.args[0], "it names the matrix")
-    & Predicate("it says of which the rank is the number", _full_side),
-    "regular matrix": claims(Assumption)
-    & left(lambda e: isinstance(e, Det), "is a determinant")
-    & about_is(0, lambda c: c.left.args[0], "it names the matrix"),
     "an inequality": claims(Holds)
     & here
     & about_nothing
