@@ -9,7 +9,23 @@ from typing import Any
 
 import pytest
 
+from derive.clock import TimeIsUp, within
+
 SHEET = "sheet.yaml"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--derive-limit`."""
+    words = "seconds that one problem, and one claim, may take (default 300; 0 for no limit)"
+    parser.addoption("--derive-limit", type=float, default=300.0, metavar="SECONDS", help=words)
+
+
+def limit_of(node: pytest.Collector | pytest.Item) -> float:
+    return float(node.config.getoption("--derive-limit"))
+
+
+def too_long(seconds: float) -> str:
+    return f"this takes longer than the {seconds:g} s that it may take; --derive-limit"
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -43,11 +59,15 @@ class ProblemFile(pytest.File):
     """A problem, worked out when it is collected; its claims are judged when their tests run."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        from derive.errors import InputError
+        from derive.errors import Fault, InputError
         from derive.pipeline import place_of
 
         try:
-            solution = solution_of(self.path)
+            with within(limit_of(self)):
+                solution = solution_of(self.path)
+        except TimeIsUp:
+            yield FaultItem.from_parent(self, name="limit", fault=Fault(str(self.path), 0, 0, too_long(limit_of(self))))
+            return
         except InputError as error:  # the other files are collected and tested all the same
             for fault in error.faults:
                 yield FaultItem.from_parent(self, name=f"{fault.line}:{fault.column}", fault=fault)
@@ -92,7 +112,11 @@ class ClaimItem(pytest.Item):
         from derive.checks.judges import check
 
         torch.set_num_threads(1)
-        verdict = check(self.step.claim)
+        try:
+            with within(limit_of(self)):
+                verdict = check(self.step.claim)
+        except TimeIsUp:
+            raise ClaimFailed(too_long(limit_of(self))) from None
         if not verdict.passed:
             raise ClaimFailed(verdict.detail)
         if self.unfit:

@@ -82,7 +82,7 @@ def build_sheets(
 ) -> Outcome:
     """Every sheet to a PDF in `out`, and the manifest: all of them come out when all are whole."""
     from derive.document.engine import command, typeset
-    from derive.document.glyphs import unset_characters
+    from derive.document.glyphs import settable, unset_characters
     from derive.document.staging import staging
     from derive.manifest import FORMAT, sheet_data
 
@@ -102,7 +102,8 @@ def build_sheets(
         return typeset(render(sheet, results, problems_only, templates), stage, name, engine, pictures(results))
 
     def finish(sheet: Sheet, results: list[Result], faults: list[Fault]) -> None:
-        unset = [fault for result in results for fault in unset_characters(result.problem)]
+        sheet, of_sheet = settable(sheet)
+        unset = [*of_sheet, *[fault for result in results for fault in unset_characters(result.problem)]]
         outcome.faults += unset
         for fault in unset:
             progress.complain(str(fault))

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from sympy import Add, Gt, Integer, Mul, Symbol, Tuple
 
+from derive.clock import TimeIsUp, within
 from derive.parcels import packed
 from derive.pipeline import vocabulary, work_out
 from derive.problem.model import Problem
@@ -62,6 +63,18 @@ def test_what_takes_too_much_is_ended_and_the_others_come_out() -> None:
     assert found[1] == found[6] and found[1].solution.steps and not isinstance(here, tuple)
     assert list(found[1].solution.steps()) == list(here.solution.steps())
     assert found[1].report.verdicts.keys() == here.report.verdicts.keys() and found[1].report.passed
+
+
+def test_what_runs_here_has_a_limit_of_time_too() -> None:
+    with pytest.raises(TimeIsUp), within(0.2):
+        for _ in itertools.repeat(1):
+            try:
+                time.sleep(0.01)
+            except Exception:
+                continue
+    with within(0.05):
+        pass
+    time.sleep(0.1)  # the alarm is off again
 
 
 x, y = Symbol("x", real=True), Symbol("y")

@@ -94,3 +94,15 @@ def test_what_tex_cannot_set_is_an_input_error_with_its_place(tmp_path: Path) ->
     problem = read_problem(file, vocabulary())
     (fault,) = unset_characters(problem)
     assert (fault.line, "U+0413" in fault.message) == (2, True)
+
+
+def test_a_sheet_in_letters_without_a_glyph_is_told_and_printed_without_them(tmp_path: Path) -> None:
+    from derive.document.glyphs import settable
+    from derive.problem.model import Sheet
+
+    (tmp_path / "sheet.yaml").write_text("course: logic\ntitle: α and 作业 1\n", encoding="utf-8")
+    sheet = Sheet("s", "α and 作业 1", tmp_path, (), course="logic")
+    shown, (fault,) = settable(sheet)
+    assert (shown.title, shown.course) == ("α and ?? 1", "logic")
+    assert (Path(fault.path).name, fault.line) == ("sheet.yaml", 2) and "U+4F5C" in fault.message
+    assert settable(shown) == (shown, ())
