@@ -57,7 +57,7 @@ def followed(world: Any) -> tuple[list[Node], list[tuple[int, ...]]]:
 
 
 def first_fits(world: Any, first: Drawn) -> bool:
-    symbol = None if first.symbol is None else Symbol("x")
+    symbol = None if first.symbol is None else Symbol("X_i" if world.convention == "row" else "x")
     return first == Drawn(0, "input", tuple(world.input), symbol)
 
 
@@ -74,7 +74,7 @@ def faults_of(drawn: Drawn, claim: IsDrawn, ran: list[tuple[Place, Node, tuple[i
     word = activation_in(layer) if drawn.symbol is not None else word_in(layer)
     if drawn.word != word:
         found.append(f"layer {number} is called '{drawn.word}', not '{word}'")
-    if drawn.symbol is not None and str(drawn.symbol) != ("y_hat" if number == count else f"a{number}"):
+    if drawn.symbol is not None and str(drawn.symbol) not in unit_names(claim, layer, number, number == count):
         found.append(f"what layer {number} puts out is called {drawn.symbol}")
     module = ran[0][1].module
     if drawn.loops is not isinstance(module, torch.nn.RNNBase) or drawn.adds is not (
@@ -82,6 +82,14 @@ def faults_of(drawn: Drawn, claim: IsDrawn, ran: list[tuple[Place, Node, tuple[i
     ):
         found.append(f"an arrow at layer {number} that does not belong there, or none where one does")
     return found
+
+
+def unit_names(claim: IsDrawn, layer: Any, number: int, is_last: bool) -> set[str]:
+    """What a layer's output may be called: z, a or p by what it ends in; in rows a capital, with the number i of the row."""
+    letter = {"identity": "z", "softmax": "p"}.get(layer.activation.name, "a")
+    if claim.world.convention == "row":  # type: ignore[attr-defined]
+        return {f"{letter.upper()}{number}_i", f"{letter}{number}_i"}
+    return {"y_hat", f"{letter}{number}"} if is_last else {f"a{number}", f"{letter}{number}"}
 
 
 def activation_in(layer: Any) -> str:

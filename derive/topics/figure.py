@@ -9,7 +9,7 @@ from sympy import Symbol
 
 from derive.derivation import Drawn, IsDrawn, Reason, Step, rule
 from derive.errors import GivenError
-from derive.topics.stack import Stack, stack_of
+from derive.topics.stack import Stack, is_stack, stack_of
 
 NETWORK = rule("figure of the network", "the network")
 MOST_LAYERS = 6  # of which the units are drawn
@@ -39,11 +39,11 @@ def units_of(stack: Stack) -> IsDrawn:
     """Columns of units, input at the left."""
     listed = stack.given.network.layers
     layers = [layer for layer in listed for _ in range(layer.repeat)]
-    found, observed, values = [Drawn(0, "input", stack.shape, Symbol("x"))], [], []
+    names = unit_names(stack, len(layers))
+    found, observed, values = [Drawn(0, "input", stack.shape, names[0])], [], []
     known = stack.values if stack.given.values else {}
     matrices = {place.number: (place, weight, s) for place, weight, s in stack.weights() if not weight.is_bias}
     for number, layer in enumerate(layers, 1):
-        symbol = Symbol("y_hat" if number == len(layers) else f"a{number}")
         place, weight, W = matrices[number]
         matrix = known.get(W) if layer.units * place.shape[0] <= MOST_LABELS else None
         if matrix is not None:
@@ -51,9 +51,18 @@ def units_of(stack: Stack) -> IsDrawn:
             values.append((W, matrix))
             matrix = matrix.T if weight.transposed else matrix
         word = layer.activation.name.replace("_", " ")
-        found.append(Drawn(number, word, (layer.units,), symbol, matrix))
+        found.append(Drawn(number, word, (layer.units,), names[number], matrix))
     world = replace(stack.counting(observed), values=tuple(values), sizes_only=not values)
     return IsDrawn(world, tuple(listed), tuple(found))
+
+
+def unit_names(stack: Stack, count: int) -> list[Symbol]:
+    """What goes in and what each layer puts out, by the names of the other questions; of rows the one of any example i."""
+    if not is_stack(stack.given):
+        return [Symbol("x"), *(Symbol("y_hat" if k == count else f"a{k}") for k in range(1, count + 1))]
+    outputs = {place.number: step.output for place, step in stack.run}
+    row = "_i" if stack.row else ""
+    return [Symbol(f"{symbol.name}{row}") for symbol in (stack.x, *(outputs[k] for k in range(1, count + 1)))]
 
 
 def boxes_of(stack: Stack) -> IsDrawn | None:
