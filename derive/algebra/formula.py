@@ -18,6 +18,7 @@ from sympy import Eq, Ge, Gt, Le, Lt, Ne, Piecewise, Pow, Rational
 from derive.algebra import formula_words as words
 from derive.algebra.arrays import Column, Grouped
 from derive.algebra.formula_words import FUNCTIONS, REDUCTIONS, Axis, Value
+from derive.algebra.names import NAMES_INSTEAD
 from derive.algebra.nodes import is_array, matmul
 from derive.errors import FormulaError, ShapeError, UnknownName, did_you_mean, one_of
 
@@ -103,7 +104,6 @@ def _parsed(text: str, symbols: Mapping[str, Any], use: Callable[[Any, Any], Any
 
 
 VALUES = ("None", "True", "False")  # words of Python that formulas may hold
-NAMES_INSTEAD = {"lambda": "lam"}
 
 
 def of_python(word: str) -> str:

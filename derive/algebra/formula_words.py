@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Abs, Expr, Integer, Max, Min, Mul, exp, log, sqrt
+from sympy import Abs, Expr, Integer, Max, Min, Mul, exp, im, log, re, sqrt
 from sympy.matrices.expressions import Identity, OneMatrix, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixElement
 
@@ -333,6 +333,11 @@ def reshape(value: Value, *sizes: Value) -> Value:
     return Value(arrays.Reshaped(value.expr, rows, columns), len(shape) == 2 and columns == 1)
 
 
+def absolute(number: Any) -> Any:
+    """|x| of a real number; SymPy takes the entries of arrays to be complex and would write exp(re(x)) for |exp(x)|."""
+    return Abs(number).replace(re, lambda t: t).replace(im, lambda t: Integer(0))
+
+
 def _table_function(name: str) -> Callable[..., Value]:
     function = TABLE[name]
     names = [parameter for parameter, _ in function.row.parameters]
@@ -370,7 +375,7 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Value]]] = {
     "exp": (1, 1, _elementary(exp)),
     "log": (1, 1, _elementary(log)),
     "sqrt": (1, 1, _elementary(sqrt)),
-    "abs": (1, 1, _elementary(Abs)),
+    "abs": (1, 1, _elementary(absolute)),
     "maximum": (2, 2, _elementary(Max)),
     "minimum": (2, 2, _elementary(Min)),
     "where": (3, 3, _elementary(lambda c, a, b: a)),  # its condition is read apart: formula.py

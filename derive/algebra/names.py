@@ -23,6 +23,7 @@ SPECIAL = {
     "epsilon": r"\varepsilon",
     "phi": r"\varphi",
 }
+NAMES_INSTEAD = {"lambda": "lam"}  # words of Python, and what is written for them in formulas
 ACCENTS = {"hat": r"\hat", "bar": r"\bar", "tilde": r"\tilde"}
 INDEX = re.compile(r"\d+|[a-zA-Z]|[a-zA-Z]?[+-]?\d+|\(\d+\)")
 

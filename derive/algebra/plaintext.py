@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sympy import ITE, Add, And, Indexed, MatrixBase, Mul, Not, Or, Pow, Rational, Sum, Symbol
@@ -12,6 +13,7 @@ from sympy.printing.str import StrPrinter
 
 from derive.algebra import nodes
 from derive.algebra.arrays import Reshaped, Scalar
+from derive.algebra.names import NAMES_INSTEAD
 from derive.algebra.numbers import decimal_text, numeral
 
 
@@ -34,6 +36,31 @@ def is_number(array: Any) -> bool:
     """Whether an array is an inserted one of size 1 x 1 (or its transpose), printed as the number that it is."""
     inner = array.args[0] if isinstance(array, Transpose) else array
     return nodes.is_one(inner) or (isinstance(inner, MatrixBase) and inner.shape == (1, 1))
+
+
+OPERATION = re.compile(r"[\s+\-*/@<>=]")
+NUMBER = re.compile(r"\b\d+(\.\d+)?(e[+-]?\d+)?")
+
+TIME = re.compile(r"_([A-Za-z0-9]+[+-]\w+)")  # an index that is a sum: w_(t-1), which without brackets would be w_t less 1
+
+
+def outside_of_brackets(printed: str) -> str:
+    """What is left of a printed formula without its brackets and what they hold."""
+    left, depth = [], 0
+    for character in printed:
+        depth += character in "(["
+        left += [character] if depth == 0 else []
+        depth -= character in ")]"
+    return "".join(left)
+
+
+def is_tight(printed: str, besides: str = "") -> bool:
+    """Whether a printed formula holds together whatever stands beside it: a name, a number without a sign, a call, an entry;
+    `besides` is an operation that it may have all the same."""
+    bare = outside_of_brackets(printed)
+    if besides:
+        bare = bare.replace(besides, "")
+    return not OPERATION.search(NUMBER.sub("", bare))
 
 
 class _Text(StrPrinter):
@@ -61,7 +88,18 @@ class _Text(StrPrinter):
         """SymPy does not know how loosely our nodes bind, and would print log(x)*1 - y for log(x)*(1 - y)."""
         if isinstance(item, nodes.Written | Scalar):
             return self.wrap(item) if level > 0 else self._print(item)
+        if isinstance(item, nodes.Partial | nodes.LimitOf):
+            return self.tight(item) if level > 0 else self._print(item)
         return super().parenthesize(item, level, strict)
+
+    def tight(self, expr: Any, besides: str = "") -> str:
+        """The text of a base, an exponent or a divisor, in brackets unless it holds together by itself."""
+        printed = self.wrap(expr)
+        closed = printed.startswith("(") and not outside_of_brackets(printed)
+        return printed if closed or is_tight(printed, besides) else f"({printed})"
+
+    def _print_Symbol(self, expr: Symbol) -> str:
+        return NAMES_INSTEAD.get(expr.name) or TIME.sub(r"_(\1)", expr.name)
 
     def _print_Numeral(self, expr: nodes.Numeral) -> str:
         return decimal_text(expr)
@@ -99,17 +137,17 @@ class _Text(StrPrinter):
         return "*".join(map(self.wrap, expr.args))
 
     def _print_Quotient(self, expr: nodes.Quotient) -> str:
-        return f"{self.wrap(expr.args[0])}/{self.wrap(expr.args[1])}"
+        return f"{self.wrap(expr.args[0])}/{self.tight(expr.args[1], besides='**')}"
 
     def _print_Power(self, expr: nodes.Power) -> str:
-        return f"{self.wrap(expr.args[0])}**{self.wrap(expr.args[1])}"
+        return f"{self.tight(expr.args[0])}**{self.tight(expr.args[1])}"
 
     def _print_Pow(self, expr: Pow, rational: bool = False) -> str:
         if expr.exp == -1:
-            return f"1/{self.wrap(expr.base)}"
+            return f"1/{self.tight(expr.base, besides='**')}"
         if expr.exp == Rational(1, 2):
             return f"sqrt({self._print(expr.base)})"
-        return f"{self.wrap(expr.base)}**{self.wrap(expr.exp)}"
+        return f"{self.tight(expr.base)}**{self.tight(expr.exp)}"
 
     def _print_Magnitude(self, expr: nodes.Magnitude) -> str:
         return f"abs({self._print(expr.args[0])})"
@@ -202,7 +240,7 @@ class _Text(StrPrinter):
 
     def _print_Transpose(self, expr: Transpose) -> str:
         inner = expr.args[0]
-        return self._print(inner) if is_number(inner) else f"{self.wrap(inner)}.T"
+        return self._print(inner) if is_number(inner) else f"{self.tight(inner)}.T"
 
     def _print_MatMul(self, expr: MatMul) -> str:
         scalar = Mul(*[a for a in expr.args if not nodes.is_array(a)])
@@ -229,7 +267,7 @@ class _Text(StrPrinter):
 
     def _print_MatrixElement(self, expr: MatrixElement) -> str:
         indices = [expr.i] if expr.parent.shape[1] == 1 else [expr.i, expr.j]
-        return f"{self.wrap(expr.parent)}[{', '.join(map(self._print, indices))}]"
+        return f"{self.tight(expr.parent)}[{', '.join(map(self._print, indices))}]"
 
     def _print_Indexed(self, expr: Indexed) -> str:
         if expr.indices in self.running:

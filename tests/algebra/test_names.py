@@ -140,6 +140,7 @@ SYMBOLS = {
     **{n: Symbol(n, real=True) for n in ("w", "x", "wx", "precision", "theta_0", "b1")},
     "u": MatrixSymbol("u", 3, 1), "v": MatrixSymbol("v", 3, 1), "A": MatrixSymbol("A", 3, 3),
 }  # fmt: skip
+EXPONENTS = ["3/2", "-3/2", "1/3", "-1", "-2", "tanh(w)", "-tanh(x)/2", "1/(x**2 + 1)"]
 scalars = st.recursive(
     st.sampled_from(["w", "x", "wx", "precision", "theta_0", "b1", "2", "0.5", "7/3", "u[0]", "A[1, 2]", "sum(u)"]),
     lambda inner: st.one_of(
@@ -147,6 +148,8 @@ scalars = st.recursive(
         inner.map(lambda t: f"({t})**2"), inner.map(lambda t: f"exp({t})"), inner.map(lambda t: f"maximum({t}, x)"),
         inner.map(lambda t: f"where(w > x, {t}, wx)"), inner.map(lambda t: f"({t})/(x**2 + 1)"),
         inner.map(lambda t: f"leaky_relu({t}, 0.2)"),
+        st.tuples(inner, st.sampled_from(EXPONENTS)).map(lambda t: f"(({t[0]})**2 + 1)**({t[1]})"),
+        inner.map(lambda t: f"(1/2)**(tanh(w*({t}))/3)"), inner.map(lambda t: f"1/(2*(abs({t}) + 1)**(3/2))"),
     ),
     max_leaves=6,
 )  # fmt: skip

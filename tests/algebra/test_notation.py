@@ -93,6 +93,11 @@ PAGE = [
     (sigmoid(w1) * (1 - sigmoid(w1)), r"\sigma\left(w_{1}\right) \left(1 - \sigma\left(w_{1}\right)\right)", None),
     (-(w1 * log(w0) + (1 - w1) * log(1 - w0)), None, None),
     (exp(-w1), "e^{-w_{1}}", "exp(-w1)"),
+    (-(w1 ** Rational(-3, 2)) / 4, None, "-1/(4*w1**(3/2))"),
+    (Symbol("w_t-1") - Symbol("m_hat_t+1"), None, "w_(t-1) - m_hat_(t+1)"),
+    (2 / Partial(L, w1), None, "2/(dL/dw1)"),
+    (transpose(Gradient(L, W1)), None, "(dL/dW1).T"),
+    (Symbol("lambda") * L, None, "L*lam"),
     (
         ImmutableDenseMatrix([[Numeral(1), Numeral(Rational(1, 3))]]),
         r"\begin{bmatrix} 1 & \frac{1}{3} \end{bmatrix}",

@@ -11,6 +11,7 @@ from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra.formula import parse_formula
 from derive.algebra.nodes import is_array, plain
+from derive.algebra.notation import text
 from derive.algebra.values import value_of
 from derive.checks.judges import judge
 from derive.derivation import Equal
@@ -107,6 +108,32 @@ def test_the_text_of_every_answer_parses_back_to_its_value(name: str) -> None:
         assert is_same(value, back, symbols), f"{answer.name}: {words}"
     pinned = set().union(*NO_WORD.values())
     assert silent == {where for where in pinned if where.startswith(f"{name}: ")}
+
+
+MOST_JUDGED = 5  # sides of a problem that are compared by value, the longest of them
+
+
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
+def test_the_text_of_every_side_that_can_be_read_has_its_value(name: str) -> None:
+    different = {}
+    for side in (side for derivation in solution(name).derivations for side in sides_in(derivation)):
+        symbols = {**PROBLEMS[name].given.symbols, **symbols_of(side)}
+        if not all(is_array(symbols.get(str(entry.base.label))) for entry in side.atoms(Indexed)):
+            continue  # entries of an array that is no array of the file
+        try:
+            back = read_back(text(side), symbols)
+        except (DeriveError, AttributeError):  # what has no word in the language, and arrays of numbers inside of a sum
+            continue
+        if side.free_symbols and side != back and plain(side) != back:
+            different[text(side)] = (side, back, symbols)
+    for words in sorted(different, key=lambda words: (-len(words), words))[:MOST_JUDGED]:
+        assert is_same(*different[words]), words
+
+
+def sides_in(derivation: Any) -> list[Any]:
+    claims = [step.claim for section in derivation.sections for step in section.steps if hasattr(step.claim, "sides")]
+    sides = [side for claim in claims for side in claim.sides]
+    return [side for side in sides if hasattr(side, "free_symbols") and not isinstance(side, MatrixBase)]
 
 
 ENTRIES = [("x[0]*x[1]", {"x": MatrixSymbol("x", 3, 1)}), ("A[0, 1]**2", {"A": MatrixSymbol("A", 2, 2)})]
