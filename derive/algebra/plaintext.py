@@ -39,9 +39,9 @@ def is_number(array: Any) -> bool:
 
 
 OPERATION = re.compile(r"[\s+\-*/@<>=]")
-NUMBER = re.compile(r"\b\d+(\.\d+)?(e[+-]?\d+)?")
+NUMBER = re.compile(r"\b\d+(\.\d+)?(e[+-]?\d+)?|@\d+@")  # and the place of an array inside of a map
 
-TIME = re.compile(r"_([A-Za-z0-9]+[+-]\w+)")  # an index that is a sum: w_(t-1), which without brackets would be w_t less 1
+TIME = re.compile(r"_([A-Za-z0-9]+[+-]\w+)")  # w_t-1 would be w_t less 1
 
 
 def outside_of_brackets(printed: str) -> str:
@@ -225,7 +225,9 @@ class _Text(StrPrinter):
         return f"lim {variable}->{to}{side} {self.wrap(expr.args[0])}"
 
     def _print_At(self, expr: nodes.At) -> str:
-        return f"{self.wrap(expr.args[0])}({', '.join(f'{self._print(v)}={self._print(e)}' for v, e in expr.places)})"
+        of = expr.args[0]
+        whole = self._print(of) if of.is_Symbol else f"({self._print(of)})"
+        return f"{whole}({', '.join(f'{self._print(v)}={self._print(e)}' for v, e in expr.places)})"
 
     def _print_Partial(self, expr: nodes.Partial) -> str:
         below = " ".join(f"d{self._print(symbol)}" for symbol in expr.args[1:])

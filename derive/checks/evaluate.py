@@ -75,6 +75,9 @@ class Scope:
     def __getitem__(self, symbol: Basic) -> Tensor:
         return self.local[symbol] if symbol in self.local else self.bindings.at_points(symbol)
 
+    def knows(self, symbol: Basic) -> bool:
+        return symbol in self.local or self.bindings.has(symbol)
+
     def having(self, more: Mapping[Basic, Tensor]) -> Scope:
         return Scope(self.bindings, {**self.local, **more})
 
@@ -420,8 +423,15 @@ def _gradient(expr: Any, scope: Scope) -> Tensor:
 
 @value_in.register(nodes.At)
 def _at(expr: nodes.At, scope: Scope) -> Tensor:
-    """The value where the variables have other ones."""
-    return value_in(expr.args[0], scope.having({variable: value_in(value, scope) for variable, value in expr.places}))
+    """The value where the variables have these values. Where the world has put them there already, it is the world's own, in
+    whose graph the derivatives at that place are."""
+    there = {variable: value_in(value, scope) for variable, value in expr.places}
+    moved = {variable: value for variable, value in there.items() if not _stands_at(variable, value, scope)}
+    return value_in(expr.args[0], scope.having(moved)) if moved else value_of(expr.args[0], scope)
+
+
+def _stands_at(variable: Basic, value: Tensor, scope: Scope) -> bool:
+    return scope.knows(variable) and bool((scope[variable] == value).all())
 
 
 @value_in.register(MatMul)

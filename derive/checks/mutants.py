@@ -201,7 +201,7 @@ def _is_label(expr: Basic, k: int) -> bool:
         return True
     if isinstance(expr, arrays.Commutation | arrays.Unit | OneMatrix | ZeroMatrix | Identity):
         return True  # sizes
-    if isinstance(expr, arrays.Reshaped | arrays.OfWindows) and k > 0:
+    if isinstance(expr, arrays.Reshaped | arrays.OfWindows | nodes.At) and k > 0:
         return True
     if isinstance(expr, Relational):
         return True

@@ -9,6 +9,7 @@ from sympy import Integer, Symbol
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra import values_arrays  # noqa: F401  registers values
+from derive.algebra.inserting import put_in
 from derive.algebra.nodes import Numeral, is_array
 from derive.algebra.numbers import as_matrix, numerals
 from derive.algebra.values import value_of
@@ -67,11 +68,6 @@ def as_array(value: Any) -> Any:
 
 def _array_name(expr: Any, given: Any) -> Any:
     return MatrixSymbol(given.named(expr, "FGHY"), *expr.shape)
-
-
-def put_in(expr: Any, shown: dict[Any, Any]) -> Any:
-    """The numbers in the places of their symbols."""
-    return expr.xreplace(shown)
 
 
 def _written(value: Any) -> Any:

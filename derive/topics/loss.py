@@ -9,6 +9,7 @@ from sympy import Add, Dummy, Expr, Integer, Mul, Piecewise, Rational, Symbol, c
 from sympy.core.relational import Ge, Gt, Le, Lt, Relational
 
 from derive.algebra.functions import sigmoid
+from derive.algebra.inserting import put_in
 from derive.algebra.nodes import Factors, Numeral, Quotient, Terms, plain
 from derive.algebra.notation import as_written, positive_first
 from derive.algebra.numbers import exact, numeral
@@ -36,6 +37,7 @@ TAKEN_OUT = rule(
 EXACT = rule("exact value", "what multiplies zero drops out")
 ARITHMETIC = rule("arithmetic before logarithms", "carry out the arithmetic")
 MEAN = rule("mean of the elements", "the mean over the {0} elements")
+ONLY = rule("loss of a single element", "there is one element only")
 SUM = rule("sum of the elements", "the sum over the {0} elements")
 ROWS = rule("mean over rows", "the sum over the entries, divided by the number of rows, {0}")
 INSERT_ELEMENTS = rule("insert the elements", "insert the elements")
@@ -106,7 +108,7 @@ def element_section(batch: Minibatch, k: int) -> tuple[Section, Any]:
     shown = {y: Numeral(target), p: Numeral(output), **{symbol: Numeral(v) for symbol, v in batch.settings.items()}}
     if isinstance(formula, Piecewise):
         formula = _branch(formula, shown, work, k + 1)
-    inserted = formula.xreplace(shown)
+    inserted = put_in(formula, shown)
     work.equal(ell, formula, why=TAKEN_OUT if is_large else DEFINITION)
     if inserted != formula:
         work.equal(formula, inserted, why=INSERT, about=(k + 1,))
@@ -139,8 +141,8 @@ def _branch(formula: Piecewise, shown: dict[Any, Any], work: Work, number: int) 
             condition = condition.reversed
         left, right = condition.args
         value = numeral(plain(left.xreplace(shown)))
-        if left.xreplace(shown) != value:
-            work.equal(left, left.xreplace(shown), value, why=SIDE)
+        if (inserted := put_in(left, shown)) != value:
+            work.equal(left, inserted, value, why=SIDE)
         holds = bool(plain(condition.xreplace(shown)))
         kind = type(condition) if holds else OPPOSITE[type(condition)]
         work.claim(
@@ -190,7 +192,9 @@ def reduction_section(batch: Minibatch, terms: list[Any]) -> tuple[Section, Any]
     symbols = batch.elements
     divisor = {"mean": len(terms), "batchmean": batch.rows, "sum": 1}[batch.loss.reduction]
     why = {"mean": MEAN, "batchmean": ROWS, "sum": SUM}[batch.loss.reduction]
-    about = (Integer(batch.rows if batch.loss.reduction == "batchmean" else len(terms)),)
+    about: tuple[Any, ...] = (Integer(batch.rows if batch.loss.reduction == "batchmean" else len(terms)),)
+    if len(terms) == divisor == 1:
+        why, about = ONLY, ()
     numbers = [numeral(unfolded(term)) for term in terms]
     total = exact(sum((exact(unfolded(term)) for term in terms), Integer(0)))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Add, Expr, Piecewise, S, Symbol, factorial, false, nan, oo, zoo
+from sympy import Add, Expr, Piecewise, S, Symbol, factorial, false, log, nan, oo, zoo
 
 from derive.algebra.branches import value_at_a_point
 from derive.algebra.functions import TableFunction
 from derive.algebra.kinks import kinks
 from derive.algebra.limits import limit_from
-from derive.algebra.nodes import Partial
+from derive.algebra.nodes import At, Partial
 from derive.algebra.notation import text
 from derive.algebra.scalars import scalar_derivative
 from derive.algebra.shortest import shortest
@@ -53,7 +53,7 @@ class Taylor:
                 work.equal(Partial(of, *[x] * k), following, why=DERIVATIVE)
                 current = following
             value = value_at(current, x, point)
-            values.equal(Partial(of, *[x] * k) if k else of, value, why=AT_POINT, about=(point,))
+            values.equal(At(Partial(of, *[x] * k) if k else of, x, point), value, why=AT_POINT, about=(point,))
             terms.append(value / factorial(k) * (x - point) ** k)
         need_conditions(function, point)
         polynomial = Add(*terms)
@@ -66,7 +66,7 @@ class Taylor:
 def value_at(expr: Expr, x: Symbol, point: Any) -> Expr:
     """The value at the point; raises GivenError where there is none."""
     try:
-        value = shortest(expr.xreplace({x: point}).replace(_is_rational, lambda e: e.definition))
+        value = shortest(expr.xreplace({x: point}).replace(_has_short_value, lambda e: e.definition))
     except (TypeError, ValueError):  # SymPy compares what has no value
         value = nan
     if value.has(nan, zoo, oo, -oo, S.ImaginaryUnit):
@@ -84,9 +84,12 @@ def need_conditions(function: OneVariable, point: Any) -> None:
             raise GivenError(f"{left} {condition.relation.rel_op} {right} does not hold at {at}")
 
 
-def _is_rational(expr: Any) -> bool:
-    """relu(1), sigmoid(0): functions of the table whose value is a fraction."""
-    return isinstance(expr, TableFunction) and expr.args[0].is_number and expr.definition.is_Rational
+def _has_short_value(expr: Any) -> bool:
+    """relu(1), sigmoid(0), softplus(0): functions of the table whose value is a fraction or the logarithm of one."""
+    if not (isinstance(expr, TableFunction) and expr.args[0].is_number):
+        return False
+    value = expr.definition
+    return bool(value.is_Rational) or (isinstance(value, log) and bool(value.args[0].is_Rational))
 
 
 def need_slope(expr: Expr, x: Symbol, point: Any, order: int) -> None:

@@ -428,6 +428,11 @@ SERIES = {
     "derivative at the point": claims(Equal)
     & in_world(Formulas)
     & right(lambda e: not has(Partial)(e), "is worked out")
+    & left(lambda e: isinstance(e, At), "is a value at a point")
+    & Predicate(
+        "the world has put the variables there",
+        lambda c: all(same(c.definitions.get(variable), value) for variable, value in c.left.places),
+    )
     & speaks_of(
         0,
         lambda c, what: any(same(what, meaning) for _, meaning in c.definitions.items()),

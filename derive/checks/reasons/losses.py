@@ -244,6 +244,12 @@ TABLE = {
     & is_tagged(("loss",))
     & ~right(is_a(Quotient))
     & Predicate("all elements", lambda c: all_elements(c, False)),
+    "loss of a single element": claims(Equal)
+    & loss
+    & is_tagged(("loss",))
+    & about_nothing
+    & right(is_name)
+    & Predicate("there is one element", lambda c: len(flat(c.world.targets)) == 1),
     "mean over rows": claims(Equal)
     & loss
     & is_tagged(("loss",))
