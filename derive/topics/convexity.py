@@ -18,6 +18,7 @@ from derive.algebra.domains import conditions
 from derive.algebra.limits import limit_from, settled
 from derive.algebra.nodes import At, Partial
 from derive.algebra.notation import text
+from derive.algebra.numbers import numeral, value_of
 from derive.algebra.scalars import scalar_derivative
 from derive.algebra.shortest import shortest
 from derive.derivation import Answer, Derivation, Equal, Holds, IsLimit, Section, Work, rule
@@ -288,7 +289,8 @@ def against(bend: Bend, rise: Turn, fall: Turn, work: Work) -> list[Section]:
         value = shortest(bend.second.xreplace({bend.function.x: turn.place}))
         reason = why or (HERE if turn.way > 0 else BELOW)
         said = about if why else (turn.place,)
-        into.equal(At(bend.second, bend.function.x, turn.place), value, why=reason, about=said, result=is_last)
+        shown = (value,) if value.is_Rational else (value, numeral(value_of(value)))
+        into.equal(At(bend.second, bend.function.x, turn.place), *shown, why=reason, about=said, result=is_last)
     return [work.section(), *([at_kinks.section()] if at_kinks.steps else [])]
 
 
