@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from sympy import (
@@ -41,6 +43,19 @@ from derive.algebra.numbers import decimal_text
 from derive.algebra.tex_text import tex_text
 
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4  # how tightly a thing holds together
+
+
+_BESIDE: ContextVar[frozenset[str]] = ContextVar("names beside what is printed", default=frozenset())
+
+
+@contextmanager
+def beside(names: Iterable[str]) -> Iterator[None]:
+    """What is printed inside stands beside these names: no sum runs over a letter that is one of them."""
+    before = _BESIDE.set(frozenset(names))
+    try:
+        yield
+    finally:
+        _BESIDE.reset(before)
 
 
 def latex(expr: Any) -> str:
@@ -164,7 +179,7 @@ class _Printer(ArrayPrinter, LatexPrinter):
     """SymPy's printer, with our order, our nodes and our names."""
 
     def __init__(self, whole: Any) -> None:
-        self.names_here, self.running = names_in(whole), []
+        self.names_here, self.running = names_in(whole) | _BESIDE.get(), []
         super().__init__({"mul_symbol": "dot", "mat_delim": "[", "ln_notation": False})
 
     # names and numbers
@@ -361,6 +376,9 @@ class _Printer(ArrayPrinter, LatexPrinter):
         return rf"\left\lfloor{self._print(expr.args[0])}\right\rfloor"
 
     def _print_Sum(self, expr: Sum) -> str:
+        for index in [i for i, *_ in expr.limits if i.name in self.names_here]:
+            used = self.names_here | {s.name for s in expr.atoms(Symbol)}
+            expr = expr.xreplace({index: Symbol(next(c for c in "ijklmpqstuvwxyz" if c not in used), integer=True)})
         limits = "".join(
             rf"\sum_{{{self._print(i)}={self._print(a)}}}^{{{self._print(b)}}} " for i, a, b in expr.limits
         )

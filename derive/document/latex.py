@@ -13,7 +13,7 @@ from sympy.matrices.expressions import MatAdd
 
 from derive.algebra.formula import parse_formula
 from derive.algebra.nodes import Numeral
-from derive.algebra.notation import latex, relation_between, signed_terms, text
+from derive.algebra.notation import beside, latex, relation_between, signed_terms, text
 from derive.algebra.numbers import as_matrix
 from derive.derivation import HasShape, Heading, IsDrawn, Reason
 from derive.document.charts import chart_tikz
@@ -62,7 +62,10 @@ def sheet_latex(document: Document, templates: Path | None = None) -> str:
     from pylatex import NoEscape
 
     sheet = document.sheet
-    problems = [_problem_view(block) for block in document.problems]
+    problems = []
+    for block in document.problems:
+        with beside(block.problem.given.taken):
+            problems.append(_problem_view(block))
     checks = [_checks_view(k, block) for k, block in enumerate(document.problems, 1) if block.checks]
     body = environment(templates).get_template("sheet.tex.j2").render(
         sheet=view(

@@ -13,7 +13,8 @@ from derive.checks.judges import judge
 from derive.checks.quantities import symbols_in
 from derive.derivation import IsGradient
 from derive.document.text import reason_text
-from derive.pipeline import solve, verify, vocabulary
+from derive.pipeline import render, solve, verify, vocabulary, work_out
+from derive.problem.model import Sheet
 from derive.problem.read import read_problem
 from derive.topics.figure import figure_of
 from tests.shipped import solution
@@ -82,3 +83,15 @@ def test_a_count_has_the_number_of_the_layer_in_its_heading() -> None:
                 assert step.claim.of.name.split("_")[1] == number[1]
                 counted += 1
     assert counted > 15
+
+
+def test_no_sum_of_a_problem_runs_over_a_letter_that_the_author_uses(tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    given = "{symbols: {k: scalar, p: vector(n)}, define: {f: k**2, g: sum(p**3)}}"
+    file.write_text(
+        f"title: t\ngiven: {given}\nask: [{{gradient: {{of: f, wrt: k}}}}, {{gradient: {{of: g, wrt: p}}}}]\n"
+    )
+    problem = read_problem(file, vocabulary())
+    result = work_out(problem)
+    tex = render(Sheet("s", "s", file, (problem,)), [result])
+    assert r"\sum_{i=1}^{n}" in tex and r"\sum_{k=1}" not in tex
