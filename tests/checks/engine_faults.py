@@ -22,7 +22,7 @@ class Fault(NamedTuple):
 
 def faults() -> tuple[Fault, ...]:
     """Every fault of the table, field by field."""
-    return (*ADJOINTS, *SCALARS, *DIFFERENTIALS, *LOSSES, *OPTIMISERS, *LAYERS, *TOPICS)
+    return (*ADJOINTS, *SCALARS, *DIFFERENTIALS, *LOSSES, *OPTIMISERS, *LAYERS, *TOPICS, *WORDS)
 
 
 ADJOINTS: tuple[Fault, ...] = (
@@ -806,5 +806,94 @@ TOPICS: tuple[Fault, ...] = (
         "step = _minus(w, matmul(arrays.Inv(matrix), problem.gradients[w]))",
         "step = _minus(w, matmul(-1, arrays.Inv(matrix), problem.gradients[w]))",
         "matrix-calculus/logistic-newton",
+    ),
+)
+
+
+# Numbers and names in headings, beside sizes, and in figures.
+WORDS: tuple[Fault, ...] = (
+    Fault(
+        "a heading has the number of the next layer",
+        "topics/stack_answers.py",
+        "return Reason(headings.ONE_LAYER, (Integer(place.number), place.mark, kind_of(place)))",
+        "return Reason(headings.ONE_LAYER, (Integer(place.number + 1), place.mark, kind_of(place)))",
+        "networks/batch",
+    ),
+    Fault(
+        "a heading calls an activation by its layer",
+        "topics/stack_answers.py",
+        'return (place.layer.name if kind is None else f"activation {kind.name}").replace("_", " ")',
+        'return str(place.layer.name).replace("_", " ")',
+        "networks/batch",
+    ),
+    Fault(
+        "a table of sizes has the number of the layer before",
+        "topics/shapes.py",
+        "return Reason(headings.PART, (what, Integer(unit.number)))",
+        "return Reason(headings.PART, (what, Integer(unit.number - 1)))",
+        "1-building-blocks/sigmoid-network",
+    ),
+    Fault(
+        "a table of sizes calls biases weights",
+        "topics/shapes.py",
+        'size(unit.b, part("biases", unit), BIAS, unit.number)',
+        'size(unit.b, part("weights", unit), BIAS, unit.number)',
+        "1-building-blocks/sigmoid-network",
+    ),
+    Fault(
+        "headings of elements count from zero",
+        "topics/loss.py",
+        "work = Work(Reason(headings.ELEMENT, (Integer(k + 1),)), batch.world)",
+        "work = Work(Reason(headings.ELEMENT, (Integer(k),)), batch.world)",
+        "losses/hinge",
+    ),
+    Fault(
+        "headings of steps run ahead",
+        "topics/update.py",
+        "at_step = (Integer(k),) if number is None else (Integer(number), Integer(k))",
+        "at_step = (Integer(k + 1),) if number is None else (Integer(number), Integer(k))",
+        "optimisers/sgd",
+    ),
+    Fault(
+        "a heading names another unknown",
+        "topics/stationary.py",
+        "work = Work(Reason(headings.SOLVE_FOR, (one.symbol,)), problem.at_point)",
+        "work = Work(Reason(headings.SOLVE_FOR, (problem.over[0],)), problem.at_point)",
+        "matrix-calculus/gaussian-1d",
+    ),
+    Fault(
+        "a figure draws a repeated layer once",
+        "topics/figure.py",
+        "layers = [layer for layer in listed for _ in range(layer.repeat)]",
+        "layers = [layer for layer in listed for _ in range(1)]",
+        "0-foundations/parameter-count",
+    ),
+    Fault(
+        "a figure has as many units as inputs",
+        "topics/figure.py",
+        "found.append(Drawn(number, word, (layer.units,), symbol, matrix))",
+        "found.append(Drawn(number, word, (place.shape[0],), symbol, matrix))",
+        "1-building-blocks/sigmoid-network",
+    ),
+    Fault(
+        "a figure calls every activation by the first",
+        "topics/figure.py",
+        'word = layer.activation.name.replace("_", " ")',
+        'word = layers[0].activation.name.replace("_", " ")',
+        "0-foundations/parameter-count",
+    ),
+    Fault(
+        "a figure has the weights of another layer",
+        "topics/figure.py",
+        "place, weight, W = matrices[number]",
+        "place, weight, W = matrices[len(layers) + 1 - number]",
+        "1-building-blocks/relu-network",
+    ),
+    Fault(
+        "a box has the size that enters it",
+        "topics/figure.py",
+        'shape, times = layer.out(shape), getattr(layer, "repeat", 1)',
+        'shape, times = shape, getattr(layer, "repeat", 1)',
+        "networks/signal",
     ),
 )

@@ -10,8 +10,9 @@ from typing import Any
 
 from sympy import Basic, Integer
 
+from derive.checks.reasons import unfit, unfit_remark
 from derive.checks.reasons.headings import MEANINGS, PLAIN, TABLE, unfit_headings
-from derive.derivation import HasShape, Heading, Reason, Rule, Solution
+from derive.derivation import HasShape, Heading, Reason, Refuted, Rule, Solution
 from derive.topics import headings
 from tests.shipped import PROBLEMS, solution
 
@@ -116,3 +117,36 @@ def test_faults_in_headings_and_beside_sizes_are_refused(record_property: Callab
     assert not missed
     assert tried > 250
     record_property("faults in headings and beside sizes that were refused", tried)
+
+
+def with_faults_in_reasons(found: Solution) -> Iterator[tuple[str, bool]]:
+    """What a reason or a remark says with one of its printed values changed, and whether it is refused."""
+    names, before, others = names_of(found), [], tuple(step for _, step in found.steps())
+    draw = random.Random(3)
+    for section in (section for derivation in found.derivations for section in derivation.sections):
+        if section.remark is not None and section.steps:
+            for wrong in faulty(section.remark, names, draw):
+                yield f"{wrong.rule.words} {wrong.about}", bool(unfit_remark(wrong, section, tuple(before)))
+        for step in section.steps:
+            for wrong in faulty(step.reason, names, draw) if not isinstance(step.claim, Refuted) else ():
+                refused = unfit(replace(step, reason=wrong), tuple(before), others)
+                yield f"{wrong.rule.words} {wrong.about}", bool(refused)
+            before.append(step)
+
+
+def faulty(reason: Reason, names: tuple[Any, ...], draw: random.Random) -> Iterator[Reason]:
+    """The reason with a value changed that is printed: up to three faults in each place."""
+    for place in {int(k) for k in re.findall(r"\{(\d+)\}", reason.rule.words)}:
+        value = reason.about[place]
+        wrong = list(values_beside(value, names))
+        for other in draw.sample(wrong, min(3, len(wrong))):
+            yield Reason(reason.rule, (*reason.about[:place], other, *reason.about[place + 1 :]))
+
+
+def test_faults_in_numbers_and_names_in_sentences_are_refused(record_property: Callable[[str, object], None]) -> None:
+    tried = [(name, *fault) for name in PROBLEMS for fault in with_faults_in_reasons(solution(name))]
+    missed = [(name, words) for name, words, refused in tried if not refused]
+    record_property("faults in numbers and names in sentences that were refused", len(tried) - len(missed))
+    record_property("faults in numbers and names in sentences that were not", len(missed))
+    assert len(tried) > 1500
+    assert len(missed) < 0.02 * len(tried), missed

@@ -24,13 +24,13 @@ from derive.checks.reasons.cited import (
 from derive.checks.reasons.vocabulary import (
     Predicate,
     about_nothing,
-    about_occurs,
     claims,
     computes,
     in_world,
     is_tagged,
     left,
     right,
+    speaks_of,
     that,
 )
 from derive.derivation import Equal, HasCount, HasShape, IsGradient
@@ -401,7 +401,10 @@ def is_difference(expr: Any) -> bool:
 block = in_world(CountRun)
 
 GROWTH = {
-    "layers of a block": COUNT & block & counts("weights") & about_occurs(),
+    "layers of a block": COUNT
+    & block
+    & counts("weights")
+    & speaks_of(0, lambda c, w: c.tag(w) == ("size", "depth"), "it names the number of layers"),
     "biases of a block": COUNT & block & counts("parameters"),
     "one layer more": COUNT & block & growth("depth") & right(is_difference),
     "one unit more in each layer": COUNT & block & growth("width") & right(is_difference),

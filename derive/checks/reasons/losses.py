@@ -219,7 +219,7 @@ TABLE = {
     & loss
     & left(lambda e: any("sigmoid" in type(p).__name__ for p in parts(e)), "has the sigmoid")
     & right(has(exp))
-    & speaks_of(0, label, "the label is the one named"),
+    & speaks_of(0, lambda c, w: (same(w, 0) or same(w, 1)) and label(c, w), "the label is the one named"),
     "collect the labels": ELEMENT
     & general
     & right(has(exp))

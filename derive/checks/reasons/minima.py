@@ -6,7 +6,7 @@ from typing import Any
 
 from sympy import Add, Indexed, Mul, Poly, Pow, Sum
 from sympy.core.relational import Ge, Gt, Le
-from sympy.matrices.expressions import MatMul, Transpose
+from sympy.matrices.expressions import MatAdd, MatMul, Transpose
 
 from derive.algebra import arrays
 from derive.algebra.nodes import At, Factors, Gradient, Mean, Partial, Quotient, Terms, is_array, plain
@@ -29,10 +29,12 @@ from derive.checks.reasons.vocabulary import (
     about_nothing,
     about_occurs,
     claims,
+    follows,
     gone,
     in_world,
     left,
     right,
+    speaks_of,
     that,
     unfolds,
 )
@@ -147,6 +149,27 @@ def minimum_kind(c: Cited) -> str:
     return "maximum" if c.claim.is_maximum else "minimum"
 
 
+def was_differentiated_in(c: Cited, symbol: Any) -> bool:
+    """Whether a derivative in the symbol stands before: it is one of the unknowns."""
+    return any(
+        (isinstance(step.claim, IsGradient) and step.claim.wrt == symbol)
+        or any(isinstance(p, Partial) and symbol in p.args[1:] for side in sides_of(step.claim) for p in parts(side))
+        for step in c.before
+    )
+
+
+def is_positive_unknown(symbol: Any) -> bool:
+    """A number above zero, but no size; or a positive definite matrix."""
+    return isinstance(symbol, arrays.PositiveDefinite) or bool(symbol.is_positive and not symbol.is_integer)
+
+
+def ends_each_term(c: Cited, vector: Any) -> bool:
+    """Whether every term of the form on the left is a product that ends in the vector."""
+    form = c.left.args[0]
+    terms = form.args if isinstance(form, MatAdd) else (form,)
+    return all(isinstance(term, MatMul) and term.args[-1] == vector for term in terms)
+
+
 SUMS = {
     "objective in components": claims(Equal)
     & here
@@ -191,7 +214,8 @@ SUMS = {
         "the other was solved for before",
         lambda c: any(sides_of(s.claim)[:1] == (c.about[0],) for s in c.before),
     )
-    & Predicate("it does not occur", lambda c: c.about[0] not in symbols(c.right)),
+    & Predicate("it does not occur", lambda c: c.about[0] not in symbols(c.right))
+    & speaks_of(0, was_differentiated_in, "it is an unknown"),
     "solve the linear system": claims(Equal, Definition) & here & about_left() & solved_for_left,
     "multiply out the centred sum": claims(Equal)
     & here
@@ -424,7 +448,10 @@ STATIONARY = {
     & right(is_zero)
     & Predicate("the derivative in what is named was shown", derivative_shown)
     & Predicate("the point is named", names_point),
-    "collect the unknown": claims(Equal) & here & Predicate("the unknown is on the left only", collected),
+    "collect the unknown": claims(Equal)
+    & here
+    & Predicate("the unknown is on the left only", collected)
+    & speaks_of(0, was_differentiated_in, "it is an unknown"),
     "multiply by the inverse": claims(Equal, Definition)
     & here
     & solved_for_left
@@ -457,7 +484,10 @@ STATIONARY = {
     "the constraint": claims(Equal) & here & about_nothing & ~left(is_name) & right(is_value) & ~right(is_zero),
     "Lagrange function": claims(Equal, Definition) & here & about_nothing & left(is_name) & right(is_a(Add)),
     "second derivatives of the objective": claims(Equal) & here & about_nothing & left(is_a(arrays.Hessian)),
-    "as a quadratic form": claims(Equal) & here & left(is_a(arrays.Scalar)) & about_occurs(),
+    "as a quadratic form": claims(Equal)
+    & here
+    & left(is_a(arrays.Scalar))
+    & speaks_of(0, ends_each_term, "each term ends in the vector"),
     "not negative": claims(Holds) & here & about_nothing & right(is_zero) & is_relation(Ge) & squares_before,
     "not positive": claims(Holds) & here & about_nothing & right(is_zero) & is_relation(Le) & squares_before,
     "so it is the minimum": proved_by("convex")
@@ -474,7 +504,8 @@ STATIONARY = {
     "the first stage": proved_by("convex")
     & about_is(1, minimum_kind, "it says which")
     & about_is(2, lambda c: c.claim.point[0][0], "it names the unknown")
-    & Predicate("the other does not occur", lambda c: c.about[0] not in symbols(c.claim.point[0][1])),
+    & Predicate("the other does not occur", lambda c: c.about[0] not in symbols(c.claim.point[0][1]))
+    & Predicate("it is another unknown", lambda c: c.about[0] != c.about[2] and was_differentiated_in(c, c.about[0])),
     "derivative by the distance": claims(IsGradient) & about_nothing & right(is_a(Mul)),
     "the other factor is positive": claims(Holds)
     & about_nothing
@@ -490,7 +521,8 @@ STATIONARY = {
     "in the inverse": claims(Equal)
     & right(lambda e: not any(isinstance(p, arrays.Inv) for p in parts(e)), "has no inverse")
     & left(has(arrays.Inv))
-    & about_occurs(),
+    & about_occurs()
+    & follows(lambda c, s: isinstance(s.claim, Definition) and s.claim.symbol == c.about[0], "it was named before"),
     "with a root": claims(Definition) & about_left() & right(is_a(MatMul)),
     "the inverse by a name": claims(Definition)
     & right(is_a(arrays.Inv))
@@ -513,12 +545,17 @@ STATIONARY = {
     "a Gram matrix of full rank": claims(IsPositiveDefinite)
     & Predicate("its rank was stated", lambda c: any(rank_of(s) == c.about[0] for s in c.before)),
     "definite by its form": claims(IsPositiveDefinite)
-    & Predicate("it names a part of the matrix", lambda c: any(p == c.about[0] for p in parts(c.claim.matrix))),
+    & Predicate("it names a part of the matrix", lambda c: any(p == c.about[0] for p in parts(c.claim.matrix)))
+    & speaks_of(0, lambda c, w: bool(w.is_positive), "which is positive"),
     "invertible": claims(Assumption) & left(is_a(arrays.Det)) & about_nothing,
     "in the domain": claims(Assumption)
     & left(lambda e: not isinstance(e, arrays.Det | arrays.Rank), "is a value")
-    & one_named,
-    "a covariance that spans": claims(Assumption) & left(is_a(arrays.Det)) & one_named,
+    & one_named
+    & speaks_of(0, lambda c, w: is_positive_unknown(w), "a positive unknown"),
+    "a covariance that spans": claims(Assumption)
+    & left(is_a(arrays.Det))
+    & one_named
+    & speaks_of(0, lambda c, w: isinstance(w, arrays.PositiveDefinite), "which is positive definite"),
     "Newton step": claims(Equal)
     & here
     & right(has(arrays.Inv))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Sum
+from sympy import Pow, Sum
 
 from derive.algebra.nodes import Expectation, Factors, Quotient, Terms, plain
 from derive.checks.reasons.cited import (
@@ -24,6 +24,7 @@ from derive.checks.reasons.vocabulary import (
     about_occurs,
     claims,
     computes,
+    follows,
     gone,
     in_world,
     is_tagged,
@@ -56,6 +57,13 @@ def has_step_before(c: Cited) -> bool:
 
 
 REPLACED = Predicate("a symbol is the symbol before", has_step_before)
+
+
+def is_the_factor(c: Cited, factor: Any) -> bool:
+    """Whether the factor is one, or the right side has powers of it that the time is in."""
+    powers = [p for p in parts(c.right) if isinstance(p, Pow) and symbols(p.exp)]
+    return any(same(p.base, factor) for p in powers) if powers else same(factor, 1)
+
 
 UPDATES = {
     "line of the optimiser": claims(Equal)
@@ -97,7 +105,7 @@ CLOSED = {
     & run
     & at_any_time
     & right(has(Sum))
-    & (about_occurs() | speaks_of(0, lambda c, w: same(w, 1), "the factor is one")),
+    & speaks_of(0, is_the_factor, "the factor is one, or has a power in each term"),
     "induction step": claims(Equal)
     & run
     & about_nothing
@@ -150,7 +158,7 @@ EXPECTATIONS = {
     & gone(Expectation)
     & left(has(Sum))
     & right(has(Sum))
-    & about_occurs(),
+    & speaks_of(0, lambda c, w: c.tag(w) in (("mean",), ("second_moment",)), "it is a moment of the gradient"),
     "count backwards": claims(Equal)
     & moments
     & about_nothing
@@ -217,7 +225,11 @@ DROPOUT = {
     "insert the probability": claims(HasMean)
     & dropout
     & ~right(outcomes)
-    & Predicate("it names the probability", lambda c: len(c.about) == 2 and same(c.about[1], c.world.p)),
+    & Predicate("it names the probability", lambda c: len(c.about) == 2 and same(c.about[1], c.world.p))
+    & follows(
+        lambda c, s: dict(getattr(s.claim.world, "observed", ())).get(c.about[0]) == ("probability",),
+        "which was so called",
+    ),
 }
 
 REMARKS = {

@@ -50,14 +50,13 @@ def words_of_the_layer(c: Cited) -> bool:
 
 def form_of_input(c: Cited) -> bool:
     """Rows for examples, a column for one, or nothing is said."""
-    words = str(c.about[0]) if c.about else ""
-    if "step" in words:
+    (words,) = c.about
+    if words == ", one column a step":
         return c.tag(c.left)[:1] == ("step",)
-    return (
-        c.tag(c.left)[:1] == ("input",)
-        and ("row" not in words or c.world.convention == "row")
-        and ("column" not in words or c.world.convention == "column")
-    )
+    rows = {f", an example in each of the {symbol} rows" for symbol, tag in c.tags.items() if tag == ("batch",)}
+    rows |= {f", an example in each of the {c.world.batch} rows"}
+    held = rows if c.world.convention == "row" else {", one example in a column"}
+    return c.tag(c.left)[:1] == ("input",) and words in {"", *held}
 
 
 SIZES = {
@@ -107,7 +106,7 @@ def row_of(c: Cited) -> Any:
 
 def names_row_and_side(c: Cited) -> bool:
     """The row by its letters, and the side by the sign of the number."""
-    if len(c.about) != 2:
+    if len(c.about) != 2 or not (same(c.about[1], 0) or same(c.about[1], 1)):
         return False
     value = c.right if isinstance(c.claim, Equal) else next((s for s in c.sides if not is_zero(s)), None)
     side = number(value)
