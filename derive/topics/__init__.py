@@ -7,6 +7,7 @@ from derive.topics import convexity as convexity
 from derive.topics import dropout as dropout
 from derive.topics import evaluate as evaluate
 from derive.topics import expectation as expectation
+from derive.topics import figure as figure
 from derive.topics import forward as forward
 from derive.topics import gradient as gradient
 from derive.topics import growth as growth
