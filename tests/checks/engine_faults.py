@@ -871,8 +871,8 @@ WORDS: tuple[Fault, ...] = (
     Fault(
         "a figure has as many units as inputs",
         "topics/figure.py",
-        "found.append(Drawn(number, word, (layer.units,), symbol, matrix))",
-        "found.append(Drawn(number, word, (place.shape[0],), symbol, matrix))",
+        "found.append(Drawn(number, word, (layer.units,), names[number], matrix))",
+        "found.append(Drawn(number, word, (place.shape[0],), names[number], matrix))",
         "1-building-blocks/sigmoid-network",
     ),
     Fault(
