@@ -6,7 +6,24 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from sympy import Expr, Gt, Integer, Matrix, PolynomialError, Symbol, limit, nan, oo, solve, zoo
+from sympy import (
+    Abs,
+    Expr,
+    Gt,
+    Integer,
+    Matrix,
+    Max,
+    Min,
+    Piecewise,
+    PolynomialError,
+    Symbol,
+    limit,
+    nan,
+    oo,
+    solve,
+    zoo,
+)
+from sympy import sign as sign_of
 
 from derive.algebra.critical import UNSOLVED, domain_of, shortest, written_out
 from derive.algebra.nodes import Partial
@@ -123,6 +140,8 @@ class Several:
 def several_unknowns_derivation(problem: Extremum) -> Derivation:
     """The whole study. Raises NotDerivable where the equations have no solution in closed form that derive finds."""
     study = Several(problem)
+    if written_out(problem.function).has(Abs, Max, Min, Piecewise, sign_of):
+        raise NotDerivable("the function has kinks, at which it has no derivative")
     if not study.points and study.quadratic is None:
         raise NotDerivable("derive finds no stationary point")
     sections = [problem.objective_section(), gradient_section(study), stationary_section(study)]
@@ -222,7 +241,11 @@ def general_conclusion(study: Several) -> tuple[list[Section], tuple[Answer, ...
         no_bound(study, last, dict.fromkeys(study.unknowns, Integer(0)), ray, -sign * oo)
         return [*sections, last.section()], ()
     values = [shortest(problem.function.xreplace(dict(point))) for point in study.points]
-    ranked = [(v, p) for v, p, kind in zip(values, study.points, kinds, strict=True) if kind != -sign]
+    ranked = [
+        (v, p)
+        for v, p, kind in zip(values, study.points, kinds, strict=True)
+        if kind != -sign and not indefinite(study.matrix.subs(dict(p)))
+    ]
     if not ranked or (not all(v.is_number for v, _ in ranked) and len(ranked) > 1):
         raise NotDerivable("which of the stationary points is the best")
     best = sign * ranked[0][0] if len(ranked) == 1 else min(sign * v for v, _ in ranked)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from derive.derivation import Assumption, Holds, IsLimit
+from derive.derivation import Assumption, Holds, IsLimit, IsMinimum
 from derive.errors import InputError
 from derive.pipeline import solve, verify, vocabulary
 from derive.problem.read import read_problem
@@ -75,3 +75,16 @@ def test_where_it_is_defined_comes_first(tmp_path: Path, ask: str) -> None:
     assert not any(isinstance(claim, Assumption) for claim in claims[1:])
     assert all(claims[0].relation in c.world.conditions for c in claims if isinstance(c, Holds | IsLimit))
     assert verify(solution).passed
+
+
+@pytest.mark.parametrize("objective", ["(x*c - 1)**2 + x**2", "abs(x - 1) + abs(c)", "relu(x) + maximum(c, x) + c**2"])
+def test_neither_a_saddle_nor_a_kink_is_called_a_minimum(tmp_path: Path, objective: str) -> None:
+    """The first tends to 0 as c = 1/x grows and is stationary at a saddle alone; the others have their minimum at a kink."""
+    file = tmp_path / "p.yaml"
+    file.write_text(
+        f"title: t\ngiven: {{symbols: {{x: scalar, c: scalar}}}}\nask:\n"
+        f"  - minimise: {{objective: '{objective}', over: [x, c]}}\n"
+    )
+    solution = solve(read_problem(file, vocabulary()))
+    assert verify(solution).passed
+    assert not any(isinstance(step.claim, IsMinimum) for _, step in solution.steps())
