@@ -49,11 +49,12 @@ RELATIONS = {ast.Lt: Lt, ast.LtE: Le, ast.Gt: Gt, ast.GtE: Ge, ast.Eq: Eq, ast.N
 
 
 class Statement(NamedTuple):
-    """Two sides, and what is said of them: SymPy's Eq, Le, Lt, Ge or Gt."""
+    """Two sides, and what is said of them: SymPy's Eq, Le, Lt, Ge or Gt; and the words in which the author wrote it."""
 
     left: Any
     right: Any
     relation: Any
+    written: str = ""
 
 
 def parse_equation(text: str, symbols: Mapping[str, Any]) -> Statement:
@@ -76,7 +77,7 @@ def parse_equation(text: str, symbols: Mapping[str, Any]) -> Statement:
             raise reader.fault(tree, f"the two sides differ in shape: {shapes}")
         if left.is_array and relation is not Eq:
             raise reader.fault(tree, "an inequality is between numbers, not arrays")
-        return Statement(left.expr, right.expr, relation)
+        return Statement(left.expr, right.expr, relation, text.strip())
 
     found: Statement = _parsed(text, symbols, sides)
     return found

@@ -39,7 +39,7 @@ from derive.algebra import arrays, nodes
 from derive.algebra.array_notation import ArrayPrinter, has_only_indicators, names_in
 from derive.algebra.functions import TABLE, TableFunction
 from derive.algebra.names import latex_name
-from derive.algebra.numbers import decimal_text
+from derive.algebra.numbers import decimal_text, is_long, is_short
 from derive.algebra.tex_text import tex_text
 
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4  # how tightly a thing holds together
@@ -166,11 +166,6 @@ def between(left: str, right: str) -> str:
     return " "
 
 
-def is_long(number: Integer) -> bool:
-    """Whether a whole number ends in so many zeros that it reads better with a power of ten."""
-    return str(number).endswith("0" * 9)
-
-
 def _without_minus(coefficient: Any, rest: Expr) -> Expr:
     return rest if coefficient == -1 else Mul(-coefficient, rest, evaluate=False)
 
@@ -214,6 +209,11 @@ class _Printer(ArrayPrinter, LatexPrinter):
 
     def _print_Integer(self, expr: Integer) -> str:
         return self._print_Numeral(nodes.Numeral(expr)) if is_long(expr) else str(expr)
+
+    def _print_Rational(self, expr: Rational) -> str:
+        if is_long(Integer(expr.q)) and is_short(expr):
+            return self._print_Numeral(nodes.Numeral(expr))
+        return str(super()._print_Rational(expr))
 
     def _print_Float(self, expr: Float) -> str:
         from derive.algebra.numbers import numeral

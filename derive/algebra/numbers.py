@@ -78,6 +78,11 @@ def is_short(number: Rational) -> bool:
     return (places <= EXACT_PLACES and len(str(abs(int(number.p))).rstrip("0")) <= WHOLE_DIGITS) or is_power(number)
 
 
+def is_long(number: Integer) -> bool:
+    """Whether a whole number ends in so many zeros that it reads better with a power of ten."""
+    return number % 10**9 == 0 and number != 0
+
+
 def is_power(number: Rational) -> bool:
     """Whether a rational is one digit times a power of ten, which is written in a few signs however small it is."""
     places = places_of(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sympy import ITE, Add, And, Indexed, MatrixBase, Mul, Not, Or, Pow, Rational, Sum, Symbol
+from sympy import ITE, Add, And, Indexed, Integer, MatrixBase, Mul, Not, Or, Pow, Rational, Sum, Symbol
 from sympy.logic.boolalg import BooleanAtom
 from sympy.matrices.expressions import MatAdd, MatMul, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement
@@ -14,7 +14,7 @@ from sympy.printing.str import StrPrinter
 from derive.algebra import nodes
 from derive.algebra.arrays import Reshaped, Scalar
 from derive.algebra.names import NAMES_INSTEAD
-from derive.algebra.numbers import decimal_text, numeral
+from derive.algebra.numbers import decimal_text, is_long, is_short, numeral
 
 
 def numpy_text(expr: Any) -> str:
@@ -108,6 +108,16 @@ class _Text(StrPrinter):
 
     def _print_Float(self, expr: Any) -> str:
         return decimal_text(numeral(expr))
+
+    def _print_Integer(self, expr: Any) -> str:
+        return decimal_text(nodes.Numeral(expr)) if is_long(expr) else str(expr)
+
+    def _print_Rational(self, expr: Any) -> str:
+        is_power_of_ten = is_long(Integer(expr.q)) and is_short(expr)
+        return decimal_text(nodes.Numeral(expr)) if is_power_of_ten else f"{expr.p}/{expr.q}"
+
+    def _print_Relational(self, expr: Any) -> str:
+        return f"{self._print(expr.lhs)} {expr.rel_op} {self._print(expr.rhs)}"
 
     def joined(self, terms: Any) -> str:
         line = ""

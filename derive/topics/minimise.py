@@ -55,7 +55,7 @@ def study(given: Any, objective: Any, over: tuple[Any, ...], constraint: Any, si
     centred sums; everything else by derivatives in vectors and matrices."""
     need_unknowns(given, over)
     if constraint is not None:
-        *sides, relation = constraint
+        *sides, relation = constraint[:3]
         if relation is not Eq:
             raise GivenError("a constraint is an equation here: left == right")
         constraint = tuple(sides)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -120,10 +121,10 @@ class Show:
     identity: Equation
 
     def derive(self, given: Any) -> Derivation:
-        left, right, relation = self.identity
+        left, right, relation, written = self.identity
         world, stated = where_it_holds([left, right], given)
         if relation is not Eq:
-            found = inequality(left, right, relation, world)
+            found = inequality(left, right, relation, world, written)
             return replace(found, sections=(*stated, *found.sections))
         if left == right and not left.has(Grouped):
             word = Section("The identity", (), Reason(ONE_FORM, (left,)))
@@ -138,7 +139,7 @@ class Show:
             forms_left, forms_right = up_to_one_form(left, forms_left, right, forms_right)
         point = None if proved else differing_point(left, right, world)
         if point is not None:
-            return refuted(left, right, lambda there, a, b: Equal(there, (a, b)), world, point, FALSE)
+            return refuted(left, right, lambda there, a, b: Equal(there, (a, b)), world, point, FALSE, written)
         sections = stated
         for heading, side, steps in (("Left side", left, forms_left), ("Right side", right, forms_right)):
             work = Work(heading, world)
@@ -185,7 +186,7 @@ def has_branches(expr: Any) -> bool:
     return bool(expr.has(Piecewise, Abs, Max, Min, sign))
 
 
-def inequality(left: Any, right: Any, relation: Any, world: Formulas) -> Derivation:
+def inequality(left: Any, right: Any, relation: Any, world: Formulas, written: str = "") -> Derivation:
     """The difference as a product, where it is one, and the inequality; a false one is refuted by a point."""
 
     def claim(there: Formulas, a: Any, b: Any) -> Holds:
@@ -194,7 +195,7 @@ def inequality(left: Any, right: Any, relation: Any, world: Formulas) -> Derivat
     lower, upper = (left, right) if relation in (Le, Lt) else (right, left)
     point = violating_point(lower, upper, relation in (Lt, Gt), world)
     if point is not None:
-        return refuted(left, right, claim, world, point, FALSE_BOUND)
+        return refuted(left, right, claim, world, point, FALSE_BOUND, written)
     sections, gap = [], upper - lower
     if upper != 0 and lower != 0 and not has_arrays(gap) and not has_branches(gap):
         product = factor(gap) if count_ops(gap) <= SMALL else gap
@@ -214,7 +215,13 @@ def bracketed(left: Any, right: Any, world: Formulas) -> Derivation:
 
 
 def refuted(
-    left: Any, right: Any, claim: Callable[..., Claim], world: Formulas, point: dict[Any, Any], why: Rule
+    left: Any,
+    right: Any,
+    claim: Callable[..., Claim],
+    world: Formulas,
+    point: dict[Any, Any],
+    why: Rule,
+    written: str = "",
 ) -> Derivation:
     """A point at which the claim about the two sides fails, and that it does not hold there."""
     sized = {symbol: value for symbol, value in point.items() if not is_array(value) and symbol.is_integer}
@@ -234,9 +241,17 @@ def refuted(
     sizes = " and ".join(
         f"{text(s)} = {value}" for s, value in sorted(sized.items(), key=str) if left.has(s) or right.has(s)
     )
-    who = f"for {sizes}, the sheet" if sizes else "the sheet"
+    sheet = "the sheet" if is_as_written(left, right, written) else f"the sheet's {written}"
+    who = f"for {sizes}, {sheet}" if sizes else sheet
     false.claim(Refuted(there, claim(there, *(s.xreplace(sized) for s in (left, right))), who), why, (who,))
     return Derivation(what, (work.section(), false.section()))
+
+
+def is_as_written(left: Any, right: Any, written: str) -> bool:
+    """Whether the sides are printed as the author wrote them, spaces and brackets aside: sqrt(x**2) is read as abs(x)."""
+    sides = re.split(r"[<>=]=?", written.replace("==", "="))
+    bare = [re.sub(r"[\s()]", "", side) for side in (*sides, text(left), text(right))]
+    return not written or bare[: len(sides)] == bare[len(sides) :]
 
 
 def forms(side: Any, definitions: Any) -> Forms:
