@@ -115,7 +115,8 @@ class Bug(DeriveError):
 
 def one_of(names: Iterable[str]) -> str:
     """The allowed words, for the end of a message: '(a, b, c)'."""
-    return "(" + ", ".join(sorted(names)) + ")"
+    listed = ", ".join(sorted(names))
+    return f"({listed})" if listed else ""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

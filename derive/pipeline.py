@@ -180,8 +180,42 @@ def verify(solution: Solution, seed: int = 0) -> Report:
     for number, step in solution.steps():
         with told_at(solution.problem, place_of(number)):
             found = judge(step.claim, seed)
+            if not found.passed and number.startswith("expect."):
+                found = replace(found, detail=found.detail + rounding_hint(solution, number, seed))
             verdicts[number] = with_words(found, unfit.get(number, ""), unclear.get(number, ""))
     return Report(verdicts)
+
+
+def rounding_hint(solution: Solution, number: str, seed: int) -> str:
+    """What to say of an author's answer that is wrong as it stands, and right as the rounded digits of the answer."""
+    from derive.checks.judges import judge
+
+    for expectation in solution.problem.expect:
+        answer, value = _answer(solution.problem, list(solution.derivations), expectation), rounded(expectation.value)
+        if number == f"expect.{answer.name}" and value is not None and judge(answer.claim(value), seed).passed:
+            return f"; rounded digits are written {{rounded: {_digits(value)}}}"
+    return ""
+
+
+def rounded(value: Any) -> Any:
+    """An author's decimals as rounded digits; None where there are none."""
+    from sympy import Integer, Rational
+
+    from derive.algebra.nodes import Rounded
+    from derive.algebra.numbers import places_of
+
+    if isinstance(value, tuple):
+        entries = tuple(map(rounded, value))
+        return None if None in entries else entries
+    if not isinstance(value, Rational) or (places := places_of(value)) is None:
+        return None
+    return value if isinstance(value, Integer) else Rounded(value, places)
+
+
+def _digits(value: Any) -> str:
+    from derive.algebra.notation import text
+
+    return "[" + ", ".join(map(_digits, value)) + "]" if isinstance(value, tuple) else text(value)
 
 
 def with_words(verdict: Verdict, unfit: str, unclear: str) -> Verdict:

@@ -63,6 +63,19 @@ class UnitNumber(Symbol):
         return (self.name,), {}
 
 
+class ChosenNumber(Symbol):
+    """A number that is one of two by name: 0 or 1 in the domain 'binary', -1 or 1 in the domain 'sign'."""
+
+    def __new__(cls, name: str, domain: str) -> Symbol:
+        assumptions = {"nonnegative": True} if domain == "binary" else {"nonzero": True}
+        symbol = Symbol.__xnew__(cls, name, real=True, **assumptions)
+        symbol.domain = domain
+        return symbol
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str, str], dict[str, Any]]:
+        return (self.name, self.domain), {}
+
+
 class RangedNumber(Symbol):
     """A number between two ends by name: without its ends where both are given, else from the lower one on."""
 

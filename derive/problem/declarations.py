@@ -59,6 +59,8 @@ DECLARATIONS: dict[str, Declaration] = {
     "range": Declaration((2,), "range(-1, 1)", lambda name, ends: arrays.RangedNumber(name, *ends), ends=True),
     "at_least": Declaration((1,), "at_least(1)", lambda name, ends: arrays.RangedNumber(name, *ends), ends=True),
     "counts": Declaration((1, 2), "counts(n)", _array(arrays.CountArray)),
+    "label": Declaration((0,), "label", lambda name, sizes: arrays.ChosenNumber(name, "binary")),
+    "sign": Declaration((0,), "sign", lambda name, sizes: arrays.ChosenNumber(name, "sign")),
     "labels": Declaration((1, 2), "labels(n)", _array(arrays.LabelArray)),
     "signs": Declaration((1, 2), "signs(n)", _array(arrays.SignArray)),
 }

@@ -67,6 +67,7 @@ class _Reader:
         self.path, self.located, self.vocabulary = path, located, vocabulary
         self.faults: list[Fault] = []
         self.symbols: dict[str, Any] = {}
+        self.to_define: dict[str, str] = {}  # the formulas that were not read yet
         self.faulty: set[str] = set()  # names whose own place has a fault, so that nothing is said where they are used
         self.knows_names = True  # whether what was declared could be read
 
@@ -277,6 +278,10 @@ class _Reader:
                 continue
             kind = DECLARATIONS[match.group(1)]
             sizes = [s.strip() for s in (match.group(2) or "").split(",") if s.strip()]
+            wrong = "" if kind.ends else next(filter(None, map(unfit_size, sizes)), "")
+            if wrong and len(sizes) in kind.sizes:
+                self.report(path, f"{wrong}, such as {kind.example}")
+                continue
             if len(sizes) not in kind.sizes or not all((END if kind.ends else SIZE).match(size) for size in sizes):
                 needed, what = " or ".join(map(str, kind.sizes)), "number" if kind.ends else "size"
                 self.report(
@@ -326,8 +331,10 @@ class _Reader:
 
     def define(self, formulas: dict[str, Any]) -> tuple[tuple[Any, Any], ...]:
         found = []
+        self.to_define = {name: str(text) for name, text in formulas.items() if name not in self.symbols}
         for name, text in formulas.items():
             path = ("given", "define", name)
+            self.to_define.pop(name, None)
             if not self.is_name(name, path):
                 continue
             if name in self.symbols:
@@ -357,7 +364,10 @@ class _Reader:
         try:
             return parse(str(text), self.symbols)
         except FormulaError as fault:
-            follows = self.is_faulty(str(text)[fault.offset : fault.offset + fault.length])
+            unknown = str(text)[fault.offset : fault.offset + fault.length]
+            follows = self.is_faulty(unknown)
+            if isinstance(fault, UnknownName) and unknown in self.to_define and path[:2] == ("given", "define"):
+                fault.message = self.too_early(unknown, str(path[2]))
             if not follows and (self.knows_names or not isinstance(fault, UnknownName)):
                 line, column = self.located.within(path, fault.offset)
                 shown = "\n".join(excerpt(str(text), fault.offset, fault.length))
@@ -365,6 +375,16 @@ class _Reader:
         except Exception as error:
             self.faults.append(fault_of_derive(error, str(self.path), *self.located.place(path)))
         return None
+
+    def too_early(self, name: str, user: str) -> str:
+        """What to say where the definition of `user` has a name that is defined further down."""
+        needed, before = {name}, set[str]()
+        while needed != before:
+            before = needed
+            needed = before.union(*(WORD.findall(self.to_define.get(one, "")) for one in before))
+        if user in needed:
+            return f"'{user}' and '{name}' are defined by each other; one of them is defined without the other"
+        return f"'{name}' is defined further down; a name is defined before it is used"
 
     def is_faulty(self, name: str) -> bool:
         """Whether a name is without a meaning because of a fault that was told where it stands."""
@@ -456,6 +476,19 @@ def below(folder: Path, name: str) -> Path:
     if not path.is_relative_to(inside):
         raise ValueError("the file lies outside of the problem's folder")
     return path
+
+
+def unfit_size(size: str) -> str:
+    """What is wrong with a size as it is written; nothing where it is one."""
+    if SIZE.match(size):
+        return ""
+    if size.isdigit() and int(size):
+        return f"{size} is too large a size; numbers up to 999999 are read, and names"
+    if re.fullmatch(r"-?\d+", size):
+        return f"a size is at least 1, not {size}; write a number or a name"
+    if re.fullmatch(r"-?\d*\.\d*", size):
+        return f"a size is a whole number, not {size}; write one or a name"
+    return f"'{size}' is no size; write a whole number or a name"
 
 
 def _dimension(size: str) -> Any:

@@ -70,6 +70,9 @@ def _instance(
         given[names[0]] = settings
         places[names[0]] = inner
     unknown = [key for key in given if key not in names]
+    if unknown and not names:
+        report(places[unknown[0]], f"'{word}' has no settings", True)
+        return None
     for key in unknown:
         report(places[key], f"'{word}' has no setting '{key}'{did_you_mean(key, names)} {one_of(names)}", True)
     for f in fields(cls):

@@ -189,9 +189,14 @@ def domain_of(symbol: Any, world: Formulas) -> str:
     return str(named or ("integer" if symbol.is_integer else "positive" if symbol.is_positive else "real"))
 
 
+ENTRIES = {"binary": (0, 1), "sign": (-1, 1), "count": (0, 1, 2)}  # some of the numbers of domains that have few
+
+
 def _is_in(number: Any, domain: str) -> bool:
     if domain == "unit":
         return bool(0 < number < 1)
+    if domain in ENTRIES:
+        return number in ENTRIES[domain]
     return bool(domain not in ("positive", "integer") or (number > 0 and (domain == "positive" or number.is_Integer)))
 
 
@@ -215,6 +220,8 @@ RANGE = re.compile(r"(?:range|at_least)\(([^,)]+)(?:, ([^)]+))?\)$")  # the ends
 
 
 def _number(domain: str, chance: random.Random, numbers: tuple[Any, ...]) -> Any:
+    if domain in ENTRIES:
+        return Integer(chance.choice(ENTRIES[domain]))
     if domain == "unit":
         return Rational(1, chance.choice((2, 3, 4, 100)))
     number = chance.choice(numbers)
@@ -230,7 +237,7 @@ def _matrix(
     symbol: Any, domain: str, values: Values, chance: random.Random, numbers: tuple[Any, ...]
 ) -> ImmutableDenseMatrix:
     rows, columns = (int(d.xreplace(values)) for d in symbol.shape)
-    entries = {"binary": (0, 1), "sign": (-1, 1), "count": (0, 1, 2)}.get(domain)
+    entries = ENTRIES.get(domain)
 
     def draw(i: int, j: int) -> Any:
         return Integer(chance.choice(entries)) if entries else _number(domain, chance, numbers)

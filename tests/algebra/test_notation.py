@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sympy import Float, Indexed, IndexedBase, Integer, Rational, Sum, Symbol, exp, log, pi, symbols
+from sympy import Eq, Float, Indexed, IndexedBase, Integer, Ne, Piecewise, Rational, Sum, Symbol, exp, log, pi, symbols
 from sympy.matrices.expressions import Identity, MatMul, OneMatrix, Transpose
 from sympy.matrices.expressions.matexpr import MatrixElement, MatrixSymbol
 from sympy.matrices.immutable import ImmutableDenseMatrix
 
 from derive.algebra.arrays import Unit
 from derive.algebra.functions import sigmoid
+from derive.algebra.inserting import put_in
 from derive.algebra.names import latex_name
 from derive.algebra.nodes import (
     Factors,
@@ -30,6 +31,7 @@ from derive.algebra.nodes import (
     add,
     hadamard,
     matmul,
+    plain,
     transpose,
 )  # fmt: skip
 from derive.algebra.notation import latex, relation_between, text
@@ -147,3 +149,20 @@ def test_an_inserted_array_of_size_1_is_a_number() -> None:
     assert text(MatMul(one, Transpose(one))) == "3.5*3.5" and latex(MatMul(one, Transpose(one))) == r"3.5 \cdot 3.5"
     assert text(MatMul(one, two)) == "3.5*(-16)" and text(Transpose(two)) == "-16"
     assert text(MatMul(one, row)) == "3.5*[[1, 2]]"
+
+
+def test_inserted_numbers_keep_their_places_and_are_not_merged() -> None:
+    one, two = {w0: Numeral(1), w1: Numeral(1)}, {w0: Numeral(1), w1: Numeral(-2)}
+    assert text(put_in(w0 * w1, one)) == "1*1" and latex(put_in(w0 * w1, one)) == r"1 \cdot 1"
+    assert text(put_in(w0 * w1, two)) == "1*(-2)" and text(put_in(w1**2 - 2 * w0 * w1, one)) == "1**2 - 2*1*1"
+    for formula in (w0 * log(w0 / w1), w0 * w1 / (w0 + w1), 3 * w0**2 * w1 - w0 / 7, exp(-w0 * w1) * (1 - w1)):
+        assert plain(put_in(formula, one)) == formula.xreplace({w0: Integer(1), w1: Integer(1)})
+
+
+def test_relations_and_long_numbers_are_written_as_authors_write_them() -> None:
+    assert text(Piecewise((1, Eq(L, 3)), (L, True))) == "where(L == 3, 1, L)" and text(Ne(L, 3)) == "L != 3"
+    for number, plain_text, tex in [
+        (Rational(1, 10**300), "1e-300", "10^{-300}"), (L / 10**20, "L/1e20", "10^{-20} L"),
+        (Integer(10) ** 30, "1e30", "10^{30}"), (Rational(-3, 2), "-3/2", r"- \frac{3}{2}"),
+    ]:  # fmt: skip
+        assert (text(number), latex(number)) == (plain_text, tex)
