@@ -66,6 +66,9 @@ from derive.errors import Bug
 Tensor = torch.Tensor
 
 
+LARGEST_WHOLE = 2.0**53  # from here on every float is a whole number
+
+
 class Scope:
     """Bindings, and the local values of summation indices and slots on top of them."""
 
@@ -237,8 +240,8 @@ def _power(expr: Basic, scope: Scope) -> Tensor:
     base, exponent = value_of(expr.args[0], scope), value_of(expr.args[1], scope)
     if expr.args[1].is_integer:
         exponent = exponent.round()
-    if exponent.numel() == 1 and float(exponent.detach()) == round(float(exponent.detach())):
-        return base ** round(float(exponent))
+    if exponent.numel() == 1 and abs(whole := float(exponent.detach())) < LARGEST_WHOLE and whole == round(whole):
+        return base ** round(whole)
     return base**exponent
 
 

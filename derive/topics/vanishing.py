@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Integer, Le, Mul, Symbol
+from sympy import Integer, Le, Lt, Mul, Symbol
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from derive.algebra.derivatives import local_derivative
@@ -25,8 +25,10 @@ APPROACHED = rule("a bound that is approached", "no smaller bound holds: the slo
 DEPTH = rule(
     "product through depth", "an error that goes back through {0} hidden layers keeps at most this share, weights aside"
 )
-OFF = rule("unit is off", "unit {0} of layer {1} is off: its pre-activation is not positive")
+OFF = rule("unit is off", "unit {0} of layer {1} is off: its pre-activation is negative")
 FLAT = rule("flat branch", "so its activation is flat there")
+AT_KINK = rule("unit at a kink", "unit {0} of layer {1} stands at the kink of its activation, which has no slope there")
+TAKEN = rule("slope taken at a kink", "the slope that PyTorch takes there")
 NO_ERROR = rule("no error passes", "and no error passes through it")
 ROW = rule("gradient of an off unit", "nothing that feeds this unit gets a gradient: its row is zero")
 SILENT = rule("silent input", "input {0} of layer {1} is zero, so what leaves it gets no gradient")
@@ -117,8 +119,12 @@ def vanishing_section(net: Net, values: dict[Any, Any]) -> Section:
 def _zero_unit(net: Net, unit: Unit, i: int, values: dict[Any, Any], work: Work) -> None:
     z, delta = MatrixElement(unit.z, i, 0), MatrixElement(unit.delta, i, 0)
     if unit.activation in TABLE and values[unit.z][i, 0] <= 0 and _is_flat(unit, values[unit.z][i, 0]):
-        work.claim(Holds(net.numeric_world, Le(z, 0, evaluate=False)), OFF, (i + 1, unit.number))
-        work.equal(prime(unit.activation, z, *unit.parameters), Integer(0), why=FLAT)
+        at_kink = values[unit.z][i, 0] == 0
+        if at_kink:
+            work.equal(z, Integer(0), why=AT_KINK, about=(i + 1, unit.number))
+        else:
+            work.claim(Holds(net.numeric_world, Lt(z, 0, evaluate=False)), OFF, (i + 1, unit.number))
+        work.equal(prime(unit.activation, z, *unit.parameters), Integer(0), why=TAKEN if at_kink else FLAT)
         work.equal(delta, Integer(0), why=NO_ERROR)
     else:
         work.equal(delta, Integer(0), why=NO_TARGET_ERROR)

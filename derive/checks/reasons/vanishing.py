@@ -128,7 +128,19 @@ def _bounds_before(c: Cited, of: Any, value: Any) -> bool:
 
 
 VANISHING = {
-    "unit is off": claims(Holds) & here & Predicate("it names the unit and its layer", is_off),
+    "unit is off": claims(Holds)
+    & here
+    & Predicate("it names the unit and its layer", is_off)
+    & Predicate("below the kink", lambda c: c.claim.relation.rel_op == "<"),
+    "unit at a kink": claims(Equal) & here & Predicate("it names the unit and its layer", is_off),
+    "slope taken at a kink": claims(Equal)
+    & here
+    & left(is_a(Prime))
+    & right(is_zero)
+    & Predicate(
+        "the unit was found to stand at the kink",
+        lambda c: any(isinstance(s.claim, Equal) and c.left.args[1] == s.claim.sides[0] for s in c.before[-1:]),
+    ),
     "flat branch": claims(Equal)
     & here
     & left(is_a(Prime))
