@@ -17,6 +17,13 @@ SOFTMAX = rule("softmax of a layer", "softmax makes probabilities: positive, and
 ACTIVATION = rule("activation of a layer", "the activation, entry by entry")
 GATE = rule("activation of an affine map", "the activation of weights times input, plus biases")
 AFFINE = rule("affine map of a layer", "weights times input, plus biases")
+RECURRENT = rule("affine map of input and state", "weights times input and weights times the state before, plus biases")
+FIRST = rule("affine map of a first step", "weights times input, plus biases; the state before the first step is zero")
+OF_STATE = rule("affine map of a state", "weights times the state before, plus biases")
+CANDIDATE = rule(
+    "affine map with a gated state",
+    "weights times input, plus biases, and what the reset gate lets through of the state",
+)
 LINEAR = rule("linear map of a layer", "weights times input")
 PICKED = rule("rows picked from a table", "each one-hot row picks the vector of its word")
 WINDOWS = rule("windows as rows", "every window of the image as a row")
@@ -33,6 +40,10 @@ SCALED = rule("over the root", "over the root of the variance")
 GAIN = rule("gain and offset", "times the gain, plus the offset")
 LEFT_OUT = rule("entries left out", "entries left out at random; those that stay are made larger")
 GATED = rule("gates times contents", "products entry by entry: what each gate lets through")
+GATED_FIRST = rule(
+    "gates of a first step",
+    "products entry by entry: what each gate lets through; the state before the first step is zero",
+)
 UNCHANGED = rule("passed on unchanged", "passed on unchanged")
 OTHER = rule("equation of a layer", "by the definition of the layer")
 
@@ -75,6 +86,20 @@ class Form:
         terms = self.expr.args if isinstance(self.expr, MatAdd) else (self.expr,)
         return self.has_weights() and all(isinstance(t, MatMul | Transpose) or self.is_name(t) for t in terms)
 
+    @property
+    def is_recurrent(self) -> bool:
+        return getattr(self.layer, "call", "") == "recurrent"
+
+    def of_state(self) -> tuple[int, int]:
+        """How many products with weights a sum has, and how many biases."""
+        terms = self.expr.args if isinstance(self.expr, MatAdd) else ()
+        products = [t for t in terms if isinstance(t, MatMul) and self.has_weights(t)]
+        return len(products), sum(self.is_name(t) and t in self.weights for t in terms)
+
+    def is_gated_sum(self) -> bool:
+        """A sum of products entry by entry."""
+        return isinstance(self.expr, MatAdd) and all(isinstance(t, Map) and t.body.is_Mul for t in self.expr.args)
+
     def is_scaled(self) -> bool:
         """A product entry by entry, plus something."""
         if self.body is not None:
@@ -96,6 +121,10 @@ FORMS: list[tuple[Callable[[Form], bool], Rule]] = [
     (lambda f: isinstance(f.body, TableFunction) and all(map(f.is_name, f.expr.arrays)), ACTIVATION),
     (lambda f: isinstance(f.body, TableFunction) and f.has_weights(), GATE),
     (lambda f: getattr(f.layer, "name", "") == "embedding" and f.has_weights(), PICKED),
+    (lambda f: f.is_recurrent and f.is_affine() and f.of_state() == (2, 2), RECURRENT),
+    (lambda f: f.is_recurrent and f.is_affine() and f.of_state() == (1, 2), FIRST),
+    (lambda f: f.is_recurrent and f.is_affine() and f.of_state() == (1, 1), OF_STATE),
+    (lambda f: f.is_recurrent and f.is_scaled() and f.has_weights(), CANDIDATE),
     (lambda f: f.is_affine() and isinstance(f.expr, MatAdd) and not all(isinstance(t, MatMul) and f.has_weights(t)
      and not any(isinstance(a, OneMatrix) for a in t.args) for t in f.expr.args), AFFINE),
     (lambda f: f.is_affine(), LINEAR),
@@ -110,6 +139,8 @@ FORMS: list[tuple[Callable[[Form], bool], Rule]] = [
     (lambda f: f.is_scaled() and f.has_weights(), GAIN),
     (lambda f: f.body is not None and not f.has_weights() and f.body.is_Mul and any(isinstance(a, Pow) and a.exp.is_negative
      for a in f.body.args), SCALED),
+    (lambda f: f.is_recurrent and f.body is not None and f.body.is_Mul and not f.body.has(TableFunction), GATED_FIRST),
+    (lambda f: f.is_gated_sum() and not f.has_weights(), GATED),
     (lambda f: f.body is not None and not f.has_weights() and all(t.is_Mul for t in Add.make_args(f.body)), GATED),
 ]  # fmt: skip
 

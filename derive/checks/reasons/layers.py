@@ -75,6 +75,26 @@ def adds_biases(c: Cited) -> bool:
     return any(is_name(t) or has(OneMatrix)(t) for t in terms_of(c.right))
 
 
+@that("a layer that carries a state from step to step is there")
+def recurrent(c: Cited) -> bool:
+    return any(getattr(layer, "call", "") == "recurrent" for layer in c.world.layers)
+
+
+def products_and_biases(*counts: int) -> Predicate:
+    """So many products with weights (of the input, of the state), and so many biases."""
+
+    def fits(c: Cited) -> bool:
+        terms = terms_of(c.right)
+        return (sum(isinstance(t, MatMul) for t in terms), sum(map(is_name, terms))) == counts
+
+    return Predicate(f"it adds {counts[0]} products with weights and {counts[1]} biases", fits)
+
+
+def adds_gated(expr: Any) -> bool:
+    """A sum of products entry by entry."""
+    return isinstance(expr, MatAdd) and all(isinstance(t, Map) and t.body.is_Mul for t in expr.args)
+
+
 equation = (
     claims(Equal, Definition)
     & run
@@ -95,6 +115,20 @@ TABLE = {
     & right(lambda e: all(map(is_name, e.arrays)), "of a name"),
     "activation of an affine map": equation & right(applies_a_function) & has_weights,
     "affine map of a layer": equation & has_weights & right(adds_products) & adds_biases & ~right(is_scaled),
+    "affine map of input and state": equation & recurrent & products_and_biases(2, 2),
+    "affine map of a first step": equation & recurrent & products_and_biases(1, 2),
+    "affine map of a state": equation & recurrent & products_and_biases(1, 1),
+    "affine map with a gated state": equation
+    & recurrent
+    & has_weights
+    & right(lambda e: isinstance(e, MatAdd) and any(isinstance(t, Map) for t in e.args), "has a gated term"),
+    "gates of a first step": equation
+    & recurrent
+    & ~has_weights
+    & right(
+        lambda e: isinstance(e, Map) and e.body.is_Mul and not has(TableFunction)(e.body),
+        "is a product without a state",
+    ),
     "linear map of a layer": equation
     & has_weights
     & right(lambda e: adds_products(e) or isinstance(e, MatMul), "is a product")
@@ -142,7 +176,8 @@ TABLE = {
     "gates times contents": equation
     & ~has_weights
     & right(
-        lambda e: isinstance(e, Map) and (e.body.is_Mul or e.body.is_Add) and not is_root(e.body), "is made of products"
+        lambda e: (isinstance(e, Map) and (e.body.is_Mul or e.body.is_Add) and not is_root(e.body)) or adds_gated(e),
+        "is made of products",
     )
     & Predicate("no mask", lambda c: not any(c.tags.get(s, ("",))[0] == "mask" for s in symbols(c.right))),
     "passed on unchanged": equation & right(is_name),
