@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from sympy import Dummy, Integer, Mul, Rational, Symbol
+from sympy import Dummy, Integer, Mul, Pow, Rational, Symbol, log
 from sympy.matrices.expressions import OneMatrix, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
@@ -239,12 +239,25 @@ def is_best(sections: list[Section]) -> bool:
 
 def value_section(problem: Stationary, kind: str) -> tuple[Section, Any] | None:
     """The least (or largest) value, where it comes out in the data alone and short."""
-    value = least_value(problem)
+    value = reciprocals_turned(least_value(problem))
     if value is None or value.has(*problem.over) or len(text(value)) > LONG:
         return None
     work = Work("The largest value" if problem.sign < 0 else "The least value", problem.at_point)
     work.equal(problem.objective_name, value, why=VALUE, about=(kind,), result=True)
     return work.section(), value
+
+
+def reciprocals_turned(value: Any) -> Any:
+    """log(1/k) of a positive k as -log(k)."""
+
+    def is_turned(expr: Any) -> bool:
+        return isinstance(expr, log) and isinstance(expr.args[0], Pow) and expr.args[0].exp == -1
+
+    def of_base(expr: Any) -> Any:
+        base = expr.args[0].base
+        return -log(base) if base.is_positive else expr
+
+    return value if value is None else value.replace(is_turned, of_base)
 
 
 def least_value(problem: Stationary) -> Any:

@@ -111,3 +111,38 @@ def test_the_mark_stands_below_the_fault(tmp_path: Path) -> None:
     first, formula, mark = str(caught.value).splitlines()
     assert "the inner sizes differ" in first
     assert formula[mark.index("^") : mark.rindex("^") + 1] == "A @ x"
+
+
+def test_a_value_at_a_point_names_the_point_and_is_judged_there(tmp_path: Path) -> None:
+    from sympy import Integer, log
+
+    from derive.algebra.nodes import At
+    from derive.checks.judges import judge
+
+    given = "given: {symbols: {x: scalar}, define: {f: softplus(x)}}\n"
+    solution = solved(tmp_path, f"{given}ask: [{{taylor: {{of: f, wrt: x, at: 0, order: 2}}}}]\n")
+    (values,) = [
+        s for s in solution.derivations[0].sections if isinstance(getattr(s.steps[0].claim, "sides", [0])[0], At)
+    ]
+    claims = [step.claim for step in values.steps]
+    assert [claim.sides[1] for claim in claims] == [log(2), Integer(1) / 2, Integer(1) / 4]
+    for claim in claims:
+        assert claim.sides[0].places[0][1] == 0
+        assert judge(claim, 0).passed
+        assert not judge(Equal(claim.world, (claim.sides[0], claim.sides[1] + Integer(1) / 100)), 0).passed
+
+
+def test_what_the_author_wrote_is_quoted_where_it_is_read_as_another_formula(tmp_path: Path) -> None:
+    for statement, is_quoted in (("sqrt(x**2) == x", True), ("abs(x) == x", False)):
+        solution = solved(tmp_path, f"given: {{symbols: {{x: scalar}}}}\nask:\n  - show: {statement}\n")
+        (claim,) = [step.claim for _, step in solution.steps() if isinstance(step.claim, Refuted)]
+        assert (statement in claim.by) == is_quoted
+
+
+def test_the_largest_entropy_is_the_logarithm_of_the_number_of_classes(tmp_path: Path) -> None:
+    from derive.algebra.notation import text
+
+    given = 'given: {symbols: {p: "positive(k)"}, define: {H: "-sum(p*log(p))"}}\n'
+    asked = 'ask: [{maximise: {objective: H, over: p, subject_to: "sum(p) == 1"}}]\n'
+    solution = solved(tmp_path, given + asked)
+    assert text(solution.derivations[0].sections[-1].steps[-1].claim.sides[-1]) == "log(k)"
