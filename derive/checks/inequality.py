@@ -7,6 +7,7 @@ proved by the signs of its parts, as a sum of squares, exactly by Sturm's theore
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -55,6 +56,20 @@ INTERVALS = {
     "real": Interval(), "small": Interval(), "positive": Interval(Integer(0), oo), "unit": Interval(Integer(0), Integer(1)),
     "integer": Interval(Rational(1, 2), oo),
 }  # fmt: skip
+
+RANGE = re.compile(r"(?:range|at_least)\(([^,)]+)(?:, ([^)]+))?\)$")  # the ends of a range of numbers
+
+
+def interval_of(domain: str) -> Interval | None:
+    """The numbers of a domain, without its ends; None for a domain of arrays."""
+    ends = RANGE.match(domain)
+    return Interval(Rational(ends[1]), Rational(ends[2]) if ends[2] else oo) if ends else INTERVALS.get(domain)
+
+
+def first_number(domain: str) -> Any:
+    """The end that belongs to a domain; None where none does."""
+    ends = RANGE.match(domain)
+    return Rational(ends[1]) if ends and not ends[2] else None
 
 
 @check.register
@@ -252,10 +267,14 @@ def _by_sign(gap: Expr, domains: dict[Any, str], strict: bool) -> str:
 
 def _by_one_variable(gap: Expr, domains: dict[Any, str], strict: bool, conditions: Iterable[Any]) -> str:
     free = free_symbols([gap])
-    if len(free) != 1 or domains.get(free[0]) not in INTERVALS:
+    interval = interval_of(domains.get(free[0], "")) if len(free) == 1 else None
+    if interval is None:
+        return ""
+    end = first_number(domains[free[0]])
+    if strict and end is not None and not gap.xreplace({free[0]: end}).is_positive:
         return ""
     try:
-        return prove(gap, free[0], narrowed(INTERVALS[domains[free[0]]], free[0], conditions), strict)
+        return prove(gap, free[0], narrowed(interval, free[0], conditions), strict)
     except Unproved:
         return ""
 
@@ -267,7 +286,7 @@ def counterexample(relation: Any, domains: dict[Any, str], seed: int = 0, condit
     """In words a point at which the conditions hold and the relation is false by ball arithmetic; None where none was found."""
     if not isinstance(relation, Ge | Gt | Le | Lt) or any(not isinstance(s, Symbol) for s in free_symbols([relation])):
         return None
-    symbols = [s for s in domains if domains[s] in INTERVALS]
+    symbols = [s for s in domains if interval_of(domains[s]) is not None]
     if not symbols or len(symbols) != len(domains) or len(symbols) != len(free_symbols([relation])):
         return None
     try:
@@ -328,7 +347,7 @@ def _ascended(where: torch.Tensor, violation: Any, symbols: list[Any], domains: 
 def _inside(where: torch.Tensor, symbols: list[Any], domains: dict[Any, str]) -> torch.Tensor:
     columns = []
     for k, symbol in enumerate(symbols):
-        interval, column = INTERVALS[domains[symbol]], where[:, k]
+        interval, column = interval_of(domains[symbol]) or Interval(), where[:, k]
         low = float(interval.low) if interval.low.is_finite else -1e300
         high = float(interval.high) if interval.high.is_finite else 1e300
         columns.append(column.clamp(low + 1e-12, high - 1e-12) if low > -1e300 or high < 1e300 else column)
@@ -369,6 +388,9 @@ def _of_domain(values: torch.Tensor, domain: str) -> torch.Tensor:
         return values.abs().clamp(min=1e-9)
     if domain == "unit":
         return torch.sigmoid(values).clamp(1e-9, 1 - 1e-9)
+    if ends := RANGE.match(domain):
+        low = float(Rational(ends[1]))
+        return low + (float(Rational(ends[2])) - low) * torch.sigmoid(values) if ends[2] else low + values.abs()
     return values.abs().round().clamp(min=1.0) if domain == "integer" else values
 
 

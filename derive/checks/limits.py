@@ -15,7 +15,7 @@ from derive.derivation import IsLimit
 from derive.report import Verdict
 
 WAY = (1e-2, 1e-3, 1e-4)  # distances from the limit point; at infinity their inverses
-NEAR, NOISE = 0.2, 1e-6  # each step leaves at most this share of the gap (or nothing but noise)
+NEAR, NOISE = 0.35, 1e-6  # each step leaves at most this share of the gap (or nothing but noise)
 
 
 @check.register

@@ -197,6 +197,9 @@ def _is_in(number: Any, domain: str) -> bool:
         return bool(0 < number < 1)
     if domain in ENTRIES:
         return number in ENTRIES[domain]
+    if ends := RANGE.match(domain):
+        low = Rational(ends[1])
+        return bool(low < number < Rational(ends[2]) if ends[2] else low <= number)
     return bool(domain not in ("positive", "integer") or (number > 0 and (domain == "positive" or number.is_Integer)))
 
 

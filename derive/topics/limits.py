@@ -8,6 +8,7 @@ from typing import Any
 
 from sympy import false, oo, simplify
 
+from derive.algebra.critical import domain_of
 from derive.algebra.domains import conditions
 from derive.algebra.limits import beside, limit_from
 from derive.derivation import Answer, Claim, Derivation, IsLimit, Work, rule
@@ -48,17 +49,15 @@ class Limit:
 
 def limits(function: OneVariable, target: Any) -> dict[int, Any]:
     """The limits by the side from which one comes, of those on which the function is defined."""
-    if not target.is_finite:
-        sides = [-1 if target == oo else 1]
-    else:
-        sides = [side for side in SIDES if _is_defined(function, beside(target, side))]
+    sides = SIDES if target.is_finite else [-1 if target == oo else 1]
+    sides = [side for side in sides if _is_defined(function, beside(target, side))]
     found = {side: limit_from(function.expr, function.x, target, side) for side in sides}
     return {side: value for side, value in found.items() if value is not None}
 
 
 def _is_defined(function: OneVariable, place: Any) -> bool:
     """Whether the variable may be there, and no condition of the formula is known to fail."""
-    if function.x.is_positive and place <= 0:
+    if domain_of(function.x).contains(place) != True:  # noqa: E712  of SymPy
         return False
     needed = conditions([*function.used, (function.of, function.expr)])
     return all(c.relation.xreplace({function.x: place}).doit() != false for c in needed)
