@@ -23,8 +23,12 @@ def _absorbed(top: Expr) -> Expr:
     """-x (x - 1) as x (1 - x): a minus in front goes into a bracket whose constant is negative."""
     if not top.could_extract_minus_sign():
         return top
-    brackets = [f for f in Mul.make_args(top) if isinstance(f, Add) and _constant_is_negative(f)]
-    return Mul(*[f for f in Mul.make_args(-top) if f != brackets[0]], -brackets[0]) if brackets else top
+    factors = list(Mul.make_args(top))
+    bracket = next((f for f in factors if isinstance(f, Add) and _constant_is_negative(f)), None)
+    if bracket is None:
+        return top
+    factors.remove(bracket)
+    return Mul(-Mul(*factors), -bracket)
 
 
 def _negated(expr: Expr) -> Expr:

@@ -11,7 +11,7 @@ import torch
 from derive.algebra.nodes import is_array
 from derive.checks.bindings import Bindings
 from derive.checks.evaluate import evaluate
-from derive.checks.points import domain_of
+from derive.checks.points import domain_of, interval
 from derive.worlds import Formulas
 
 Tensor = torch.Tensor
@@ -20,6 +20,9 @@ FAR = 1e6  # how far from the origin a coordinate is tried
 REACH = {"positive": 25.0, "unit": 25.0, "positive_definite": 4.0}  # logarithms; matrices that can still be inverted
 FORWARD = {"positive": torch.log, "unit": torch.logit}
 BACK = {"positive": torch.exp, "unit": torch.sigmoid}
+INTERVAL = (
+    25.0  # the reach of a number in a range: a logarithm of its distance from an end, or of the odds between both
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ def chart_of(world: Formulas, symbols: list[Any], values: list[Tensor]) -> Chart
     factors; words where the point is not in its domain."""
     kinds = kinds_of(world, symbols)
     for kind, value in zip(kinds, values, strict=True):
+        if (ends := interval(kind)) and not (value > ends[0]).logical_and(value < ends[1]).all():
+            return f"the point {value.tolist()} is not inside of the domain '{kind}'"
         if (kind == "positive" and not (value > 0).all()) or (kind == "unit" and not ((value > 0) & (value < 1)).all()):
             return f"the point {value.tolist()} is not in the domain '{kind}'"
         if kind == "positive_definite" and (
@@ -61,7 +66,8 @@ def chart_of(world: Formulas, symbols: list[Any], values: list[Tensor]) -> Chart
         return [_back(kind, part.reshape(shape)) for kind, shape, part in zip(kinds, shapes, parts, strict=True)]
 
     reach = [
-        torch.full((size,), REACH.get(kind, FAR), dtype=torch.float64) for kind, size in zip(kinds, sizes, strict=True)
+        torch.full((size,), INTERVAL if interval(kind) else REACH.get(kind, FAR), dtype=torch.float64)
+        for kind, size in zip(kinds, sizes, strict=True)
     ]
     return Chart(coordinates(values), back, torch.cat(reach), coordinates)
 
@@ -70,6 +76,9 @@ def _forward(kind: str, value: Tensor) -> Tensor:
     if kind == "positive_definite":
         factor = torch.linalg.cholesky(value)
         return torch.tril(factor, -1) + torch.diag(torch.log(torch.diagonal(factor)))
+    if ends := interval(kind):
+        low, high = ends
+        return torch.log(value - low) if high == float("inf") else torch.logit((value - low) / (high - low))
     return FORWARD.get(kind, torch.clone)(value)
 
 
@@ -79,6 +88,9 @@ def _back(kind: str, part: Tensor) -> Tensor:
         return lower @ lower.T
     if kind == "symmetric":
         return (part + part.T) / 2
+    if ends := interval(kind):
+        low, high = ends
+        return low + torch.exp(part) if high == float("inf") else low + (high - low) * torch.sigmoid(part)
     return BACK.get(kind, torch.clone)(part)
 
 

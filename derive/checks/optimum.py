@@ -9,14 +9,14 @@ from itertools import islice
 from typing import Any
 
 import torch
-from sympy import Pow
+from sympy import Pow, Rational
 
 from derive.algebra.arrays import Norm
 from derive.algebra.nodes import Map, Slot, Total
 from derive.checks.bindings import Bindings
-from derive.checks.charts import Chart, at_values, chart_of, null_space_chart
+from derive.checks.charts import Chart, at_values, chart_of, kinds_of, null_space_chart
 from derive.checks.evaluate import evaluate
-from derive.checks.points import free_symbols, generator
+from derive.checks.points import free_symbols, generator, interval
 from derive.checks.referee import check, points
 from derive.derivation import PROOFS, IsMinimum, IsPositiveDefinite, IsSaddle, IsStationary
 from derive.errors import Bug
@@ -345,7 +345,7 @@ def check_stationary(claim: IsStationary, seed: int = 0) -> Verdict:
 
 def _another(claim: IsStationary, seed: int) -> str:
     """A stationary point that is not listed, in words. Whole lines of them are compared by their equations' residue."""
-    start = tuple((symbol, _anywhere(symbol)) for symbol in claim.over)
+    start = tuple((symbol, _anywhere(claim.world, symbol)) for symbol in claim.over)
     for here in settings(claim, start, seed):
         if isinstance(here, str):
             return here
@@ -357,10 +357,13 @@ def _another(claim: IsStationary, seed: int) -> str:
     return ""
 
 
-def _anywhere(symbol: Any) -> Any:
-    from sympy import Rational
-
-    return Rational(1, 2)
+def _anywhere(world: Any, symbol: Any) -> Any:
+    """A number in the symbol's domain."""
+    ends = interval(kinds_of(world, [symbol])[0])
+    if ends is None:
+        return Rational(1, 2)
+    low, high = map(Rational, ends) if ends[1] != float("inf") else (Rational(ends[0]), Rational(ends[0]) + 1)
+    return (low + high) / 2
 
 
 def newton(here: Setting, starts: Tensor) -> list[Tensor]:

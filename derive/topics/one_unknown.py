@@ -43,6 +43,9 @@ BY_CONCAVITY = rule(
 END = rule("limit at an end of the domain", "what it tends to where its domain ends")
 VALUE = rule("the value at a point", "put in")
 BY_VALUES = rule("the best of all stationary points", "no other stationary point and no end of the domain is {0}")
+AT_END = rule(
+    "the best at an end of the domain", "no stationary point and no other end is {0}, and {1} belongs to the domain"
+)
 NO_END = rule("an end is better than all stationary points", "an end of the domain is {0} than every stationary point")
 
 
@@ -165,6 +168,11 @@ def by_values(problem: Extremum, curve: Curve) -> _Found:
             claim = IsMinimum(problem.world, problem.name, ((x, point),), is_maximum=sign < 0, proof="values")
             last.claim(claim, BY_VALUES, (better,), True)
         return _Found((work.section(), last.section()), answers(problem, x, chosen, sign * best))
+    if curve.domain.contains(best_end[0]) == True:  # noqa: E712  of SymPy
+        work.claim(value_claim(problem, ((x, best_end[0]),), best_end[2]), VALUE)
+        bound: Any = (Ge if sign > 0 else Le)(problem.name, best_end[2], evaluate=False)
+        last.claim(Holds(problem.world, bound), AT_END, (better, best_end[0]), True)
+        return _Found((work.section(), last.section()), answers(problem, x, [best_end[0]], best_end[2]))
     parameter = Symbol(problem.given.named(("letter", "t", ()), ("t", "s", "tau", "r")), positive=True)
     path = ((x, path_to(*best_end[:2], parameter)),)
     none = NoMinimum(problem.world, problem.name, path, parameter, best_end[2], sign < 0)

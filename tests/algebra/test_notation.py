@@ -166,3 +166,24 @@ def test_relations_and_long_numbers_are_written_as_authors_write_them() -> None:
         (Integer(10) ** 30, "1e30", "10^{30}"), (Rational(-3, 2), "-3/2", r"- \frac{3}{2}"),
     ]:  # fmt: skip
         assert (text(number), latex(number)) == (plain_text, tex)
+
+
+def test_moving_the_signs_of_a_quotient_keeps_its_value() -> None:
+    from random import Random
+
+    from sympy import Add, Mul, Symbol
+
+    from derive.algebra.quotients import signed
+
+    x, y, chance = Symbol("x", real=True), Symbol("y", real=True), Random(5)
+
+    def a_sum() -> Any:
+        return Add(*[chance.randint(-3, 3) * chance.choice([1, x, y, x * y, x**2]) for _ in range(3)])
+
+    for _ in range(400):
+        top = Mul(chance.choice([-2, -1, 1, 3]), *[a_sum() for _ in range(chance.randint(1, 3))], chance.choice([1, x]))
+        bottom = Mul(*[a_sum() ** chance.randint(1, 2) for _ in range(chance.randint(1, 2))])
+        if top == 0 or bottom == 0:
+            continue
+        place = {x: chance.randint(5, 97), y: chance.randint(101, 297)}
+        assert signed(top / bottom).xreplace(place) == (top / bottom).xreplace(place), top / bottom

@@ -277,3 +277,24 @@ def test_a_constraint_is_printed(tmp_path: Path) -> None:
     solution = solved(tmp_path, SYMBOLS, "minimise: {objective: w.T @ Q @ w, over: w, subject_to: sum(w) == 1}")
     (least,) = claims(solution, IsMinimum)
     assert "subject to sum(w) = 1" in claim_text(least) and verify(solution).passed
+
+
+@pytest.mark.parametrize(
+    ("objective", "domain", "least"),
+    [
+        ("x**2", "at_least(1)", 1),
+        ("x + 1/x", "at_least(1)", 2),
+        ("(x - 3)**2", "range(2, 5)", 0),
+        ("-log(1 - x**2)", "range(-1, 1)", 0),
+        ("(x - 7)**2", "range(2, 5)", None),
+        ("x**3", "range(-1, 1)", None),
+    ],
+)
+def test_the_minimum_over_a_range_of_numbers(tmp_path: Path, objective: str, domain: str, least: int | None) -> None:
+    """An end that belongs to the range may be the best; one that does not is only come near to."""
+    solution = solved(tmp_path, f'{{x: "{domain}"}}', f'minimise: {{objective: "{objective}", over: x}}')
+    assert verify(solution).passed
+    if least is None:
+        assert claims(solution, NoMinimum)
+    else:
+        assert answers(solution)["minimum"] == least

@@ -249,3 +249,16 @@ def test_sides_that_float64_cannot_tell_apart_are_told_apart(tmp_path: Path) -> 
     solution, report = shown(tmp_path, "'tanh(x - 50) == -1'")
     assert report.passed, report
     assert isinstance([step.claim for _, step in solution.steps()][-1], Refuted)
+
+
+@pytest.mark.parametrize("statement", ["r**2 < 1", "g >= 1", "log(g) >= 0", "(1 - r)*(1 + r) > 0"])
+def test_a_range_of_numbers_is_the_domain_of_a_statement(tmp_path: Path, monkeypatch: Any, statement: str) -> None:
+    monkeypatch.setattr("tests.topics.test_show.SYMBOLS", SYMBOLS + ", r: 'range(-1, 1)', g: at_least(1)")
+    claim, verdict = last(tmp_path, statement)
+    assert isinstance(claim, Holds) and verdict.strength == "proved"
+
+
+@pytest.mark.parametrize("statement", ["r**2 < 1/2", "g > 1", "g <= 1000"])
+def test_a_false_statement_about_a_range_is_refuted_inside_it(tmp_path: Path, monkeypatch: Any, statement: str) -> None:
+    monkeypatch.setattr("tests.topics.test_show.SYMBOLS", SYMBOLS + ", r: 'range(-1, 1)', g: at_least(1)")
+    assert isinstance(last(tmp_path, statement)[0], Refuted)

@@ -19,6 +19,7 @@ from derive.checks.reasons.cited import (
     is_value,
     is_zero,
     parts,
+    same,
     sides_of,
     symbols,
 )
@@ -348,6 +349,16 @@ def better(c: Cited) -> str:
     return "higher" if c.claim.is_maximum else "lower"
 
 
+def value_at_the_end(c: Cited) -> bool:
+    """The line before gives the quantity, at the end, the value that it is bounded by here."""
+    before = c.before[-1].claim if c.before else None
+    return (
+        isinstance(before, Equal)
+        and same(before.sides[-1], c.right)
+        and c.about[1] in getattr(before.sides[0], "args", ())
+    )
+
+
 def second_order(c: Cited) -> bool:
     return is_a(Partial)(c.left) and len(c.left.args) == 3
 
@@ -603,6 +614,9 @@ EXTREMA = {
     & listed_before
     & about_is(0, better, "it says lower or higher"),
     "an end is better than all stationary points": claims(NoMinimum) & about_is(0, better, "it says lower or higher"),
+    "the best at an end of the domain": claims(Holds)
+    & about_is(0, lambda c: "higher" if isinstance(c.claim.relation, Le) else "lower", "it says lower or higher")
+    & Predicate("the bound is the value at the end that is named, shown just before", value_at_the_end),
     "all derivatives vanish": claims(IsStationary) & about_nothing & some_points & everywhere & ~one_unknown & ~linear,
     "a linear system": claims(IsStationary) & about_nothing & some_points & everywhere & ~one_unknown & linear,
     "a system without solution": claims(IsStationary) & about_nothing & no_points & everywhere & ~one_unknown,
