@@ -103,7 +103,7 @@ def _without_repetition(derivations: list[Derivation]) -> list[Derivation]:
     seen: set[Any] = set()
     kept = []
     for derivation in derivations:
-        sections = tuple(section for section in derivation.sections if section not in seen)
+        sections = tuple(s for s in derivation.sections if s not in seen or not s.steps)
         seen.update(sections)
         kept.append(replace(derivation, sections=sections))
     return kept

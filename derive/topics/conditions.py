@@ -102,7 +102,7 @@ def definite_term(problem: Any, matrix: Any) -> Any:
         if one is None or factor is None or factor * one[1] < 0:
             return None
         if factor == 2 and one[1] == 2 and found is None:
-            found = scalar if not scalar.is_number else getattr(chain[0], "array", chain[0])
+            found = chain[0].array if scalar.is_number and hasattr(chain[0], "array") else scalar
     return found
 
 

@@ -12,6 +12,7 @@ from derive.derivation import Derivation, Reason, Section, Work, rule
 from derive.errors import GivenError, NotDerivable
 from derive.problem.types import Equation, Formula, SymbolNames
 from derive.topics.extremum import Extremum, has_arrays, need_unknowns
+from derive.topics.objective import away_from, holding, kinks_of
 from derive.topics.one_unknown import one_unknown_derivation
 from derive.topics.quadratic_sums import quadratic_derivation
 from derive.topics.registry import questions
@@ -91,8 +92,11 @@ def open_derivation(problem: Extremum, error: NotDerivable) -> Derivation:
     from derive.algebra.critical import shortest
     from derive.algebra.scalars import scalar_derivative
 
-    work = Work("Derivatives", problem.world)
+    found = kinks_of([(problem.name, problem.function)], set(problem.over), [])
+    world = away_from(problem.world, found)
+    work = Work("Derivatives", world)
     for u in problem.over:
         work.gradient(problem.name, u, shortest(scalar_derivative(problem.function, u)), why=DIFFERENTIATE)
     word = Section("No closed form", (), Reason(OPEN, (str(error),)))
-    return Derivation(f"The {problem.kind}", (problem.objective_section(), work.section(), word))
+    stated = holding(world, [], found)
+    return Derivation(f"The {problem.kind}", (problem.objective_section(), *stated, work.section(), word))

@@ -3,6 +3,7 @@ the proof that it is a minimum; an honest word where there is none."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,10 +24,11 @@ from derive.algebra.tidy import tidy
 from derive.derivation import Answer, Claim, Derivation, Equal, IsStationary, NoMinimum, Reason, Section, Work, rule
 from derive.errors import NotDerivable
 from derive.topics import headings
-from derive.topics.conditions import conditions_section, drawn_by
+from derive.topics.conditions import conditions_section, drawn_by, inverse_steps
+from derive.topics.counterexample import SMALL, TINY, at, some_point
 from derive.topics.extremum import value_answers
 from derive.topics.extremum_proof import CURVATURE, letter, proof_sections
-from derive.topics.objective import Objective, definition_section, gradient_section
+from derive.topics.objective import Objective, definition_section, gradient_section, opening
 from derive.topics.one_unknown import path_to
 from derive.worlds import Formulas
 
@@ -41,8 +43,9 @@ SCALAR = rule("solve for a scalar", "solve for {0}")
 INSERT = rule("insert the multiplier", "insert the multiplier")
 CONSTRAINT = rule("the constraint", "the constraint, with the stationary point put in")
 LAGRANGE = rule("Lagrange function", "the objective plus the multiplier times the constraint")
-NEWTON = rule("Newton step", "one Newton step, from any {0}: the gradient and the Hessian there")
+NEWTON = rule("Newton step", "one Newton step, from any {0} at which the Hessian has an inverse")
 VALUE = rule("the value at the stationary point", "the {0}: the objective there")
+SINGULAR = 24  # points at which a Hessian is looked at for an inverse
 LONG = 110  # signs up to which a value is shown
 OPEN = rule("no closed form found", "derive found no closed form: {0}")
 NO_ZERO = rule("no entry of the derivative is zero", "no entry of the derivative in {0} has a zero")
@@ -204,6 +207,8 @@ def _minus(left: Any, right: Any) -> Any:
 def stationary_derivation(problem: Stationary, heading: str) -> Derivation:
     """The whole answer: the closed form with its proof, or the honest word and a Newton step."""
     try:
+        if problem.objective.kinks:
+            raise NotDerivable("the objective has kinks, at which it has no derivative")
         solved = problem.solved
     except NotDerivable as error:
         return open_derivation(problem, heading, error)
@@ -354,17 +359,16 @@ def open_derivation(problem: Stationary, heading: str, error: NotDerivable) -> D
     if len(problem.over) != 1 or problem.constraint is not None:
         raise NotDerivable(f"derive found no closed form: {error}") from None
     (unknown,) = problem.over
-    sections = [definition_section(problem.objective), gradient_section(problem.objective, "Derivatives")]
-    none = entrywise_none(problem)
+    sections = [*opening(problem.objective), gradient_section(problem.objective, "Derivatives")]
+    none = entrywise_none(problem) if not problem.objective.kinks else None
     if none is not None:
         return Derivation(heading, (*sections, none))
     words = Work("No closed form", problem.objective.world, Reason(OPEN, (str(error),)))
     answers: tuple[Answer, ...] = ()
-    if is_array(unknown) and unknown.shape[1] == 1:
-        step, answers = newton_section(problem, unknown)
-        sections.append(replace(step, remark=words.remark))
-    else:
-        sections.append(words.section())
+    steps: list[Section] = []
+    if is_array(unknown) and unknown.shape[1] == 1 and not problem.objective.kinks:
+        steps, answers = newton_sections(problem, unknown)
+    sections += [replace(steps[0], remark=words.remark), *steps[1:]] if steps else [words.section()]
     return Derivation(heading, tuple(sections), answers)
 
 
@@ -395,19 +399,40 @@ def entrywise_none(problem: Stationary) -> Section | None:
     return work.section()
 
 
-def newton_section(problem: Stationary, w: Any) -> tuple[Section, tuple[Answer, ...]]:
-    """w_new = w - inv(H) g, with the Hessian and the gradient of the objective."""
+def newton_sections(problem: Stationary, w: Any) -> tuple[list[Section], tuple[Answer, ...]]:
+    """w_new = w - inv(H) g, with the Hessian and the gradient of the objective, where H has an inverse; nothing where it has none
+    at any point that was looked at."""
     objective = problem.objective
     expr = without(objective.expr, objective.named[:-1])
-    matrix = hessian(expr, w)
+    matrix, free = hessian(expr, w), replace(objective.world, small=problem.small)
+    if is_singular(matrix, free):
+        return [], ()
     name = f"{w.name}_new"
     new = MatrixSymbol(name, *w.shape)
     symbol = objective.symbol
     exact = _minus(w, matmul(arrays.Inv(arrays.Hessian(symbol, w)), Gradient(symbol, w)))
-    world = replace(objective.world, definitions=(*objective.world.definitions, (new, exact)), small=problem.small)
-    work = Work("Newton's method", world)
-    work.equal(arrays.Hessian(symbol, w), matrix, why=CURVATURE)
+    second = Work("Newton's method", free)
+    second.equal(arrays.Hessian(symbol, w), matrix, why=CURVATURE)
+    needed = Work("Conditions", free)
+    inverse_steps(problem, matrix, needed)
+    conditions = (*free.conditions, *drawn_by(needed.section()))
+    world = replace(free, definitions=(*free.definitions, (new, exact)), conditions=conditions)
     step = _minus(w, matmul(arrays.Inv(matrix), problem.gradients[w]))
-    work.equal(new, exact, step, why=NEWTON, about=(w,), result=True)
+    last = Work("Newton's method", world).equal(new, exact, step, why=NEWTON, about=(w,), result=True)
     answer = Answer("newton", step, lambda value: Equal(world, (new, value)))
-    return work.section(), (answer,)
+    stated = [replace(s, claim=replace(s.claim, world=replace(free, conditions=conditions))) for s in needed.steps]
+    return [replace(second.section(), steps=(*second.steps, *stated, *last.steps))], (answer,)
+
+
+def is_singular(matrix: Any, world: Formulas) -> bool:
+    """Whether a matrix has no inverse at any of a few points, exactly."""
+    chance = random.Random(1)
+    for _ in range(SINGULAR):
+        values = some_point([matrix, *(e for _, e in world.definitions)], world, chance, SMALL)
+        try:
+            found = at(matrix, world, values)
+        except (NotDerivable, ArithmeticError, TypeError, ValueError):
+            continue
+        if abs(found.det().evalf(30)) > TINY:
+            return False
+    return True

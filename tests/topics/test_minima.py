@@ -298,3 +298,26 @@ def test_the_minimum_over_a_range_of_numbers(tmp_path: Path, objective: str, dom
         assert claims(solution, NoMinimum)
     else:
         assert answers(solution)["minimum"] == least
+
+
+def test_a_kink_is_stated_and_no_derivative_of_zero_is_claimed_there(tmp_path: Path) -> None:
+    for symbols, objective in (("{x: scalar}", "abs(x - 1)"), ("{x: vector(n)}", "sum(abs(x - 1))")):
+        solution = solved(tmp_path, symbols, f"minimise: {{objective: '{objective}', over: x}}")
+        assert verify(solution).passed
+        assert claims(solution, Assumption) and not claims(solution, IsStationary) and not claims(solution, IsMinimum)
+
+
+def test_a_newton_step_has_its_condition_and_a_singular_hessian_has_none(tmp_path: Path) -> None:
+    symbols = "{X: 'matrix(n, d)', w: vector(d), y: labels(n)}"
+    logistic = solved(tmp_path, symbols, "minimise: {objective: 'sum(softplus(X @ w) - y*(X @ w))', over: w}")
+    assert verify(logistic).passed and "newton" in answers(logistic)
+    (rank,) = claims(logistic, Assumption)
+    assert str(rank.relation.args[1]) == "d" and claims(logistic, IsPositiveDefinite)
+    singular = solved(tmp_path, "{u: vector(n)}", "minimise: {objective: logsumexp(u), over: u}")
+    assert verify(singular).passed and "newton" not in answers(singular)
+
+
+def test_a_question_that_is_left_open_twice_is_told_twice(tmp_path: Path) -> None:
+    asked = "minimise: {objective: abs(x - 1), over: x}\n  - minimise: {objective: abs(x - 2), over: x}"
+    found = solved(tmp_path, "{x: scalar}", asked)
+    assert all(d.sections[-1].remark for d in found.derivations) and len(found.derivations) == 2

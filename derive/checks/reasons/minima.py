@@ -557,7 +557,7 @@ STATIONARY = {
     & Predicate("its rank was stated", lambda c: any(rank_of(s) == c.about[0] for s in c.before)),
     "definite by its form": claims(IsPositiveDefinite)
     & Predicate("it names a part of the matrix", lambda c: any(p == c.about[0] for p in parts(c.claim.matrix)))
-    & speaks_of(0, lambda c, w: bool(w.is_positive), "which is positive"),
+    & speaks_of(0, lambda c, w: bool(w.is_positive or isinstance(w, arrays.PositiveArray)), "which is positive"),
     "invertible": claims(Assumption) & left(is_a(arrays.Det)) & about_nothing,
     "in the domain": claims(Assumption)
     & left(lambda e: not isinstance(e, arrays.Det | arrays.Rank), "is a value")
