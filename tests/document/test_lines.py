@@ -87,4 +87,4 @@ def test_brackets_that_carry_the_meaning_are_printed(tmp_path: Path) -> None:
     assert step["latex"].count(r"\left(") == 3
     assert second["steps"] == []
     blocks = compose(Sheet("s", "s", tmp_path, (result.problem,)), [result]).problems[0]
-    assert len(blocks.parts) == 1
+    assert len(blocks.parts) == 2  # the second says in words that there is nothing to show

@@ -14,7 +14,7 @@ from derive.catalogue import losses as _losses  # noqa: F401  registers the loss
 from derive.catalogue.layers.dense import Dense
 from derive.catalogue.registry import losses
 from derive.checks import formulas, network_run  # noqa: F401  registers the observers
-from derive.checks.referee import check
+from derive.checks.judges import check
 from derive.errors import GivenError
 from derive.problem.model import Given, Network
 from derive.problem.types import Activation
