@@ -227,7 +227,7 @@ def _root(symbol: Basic, equation: Expr, listed: tuple[Any, ...] = ()) -> Expr:
     number of the sign that its form shows."""
     inside = {part: _stand_in(part, listed) for part in parts(equation) if part != symbol and not part.has(symbol)}
     if any(part != symbol and part.has(symbol) for part in parts(equation)):
-        raise NotDerivable(f"{symbol} stands inside of a sum over data")
+        raise NotDerivable(f"{symbol} stands inside of an array in the equation for it")
     back = {dummy: part for part, dummy in inside.items()}
     array = listed[symbol.index] if isinstance(symbol, Slot) else symbol
     is_positive = getattr(symbol, "is_positive", False) or isinstance(array, arrays.PositiveArray)
@@ -245,7 +245,7 @@ def _root(symbol: Basic, equation: Expr, listed: tuple[Any, ...] = ()) -> Expr:
         a, _, c = poly.all_coeffs()
         return sqrt(_neat(-c / a, back))
     if poly.degree() == 0:
-        raise NotDerivable(f"the derivative in {symbol} is nowhere zero")
+        raise NotDerivable(f"{symbol} does not stand in the equation that was to be solved for it")
     return _neat(only([root for root in _solutions(top, unknown) if root != 0 or not is_positive], symbol), back)
 
 

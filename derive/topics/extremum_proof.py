@@ -7,9 +7,11 @@ of the distance. A covariance: concave in its inverse.
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from sympy import Add, Dummy, Ge, Gt, Integer, Le, Mul, PolynomialError, Symbol, apart, cancel, oo, together
 from sympy.matrices.expressions import Identity
 from sympy.matrices.expressions.matexpr import MatrixSymbol
@@ -24,6 +26,7 @@ from derive.algebra.tidy import array_scalars, product, pushed, tidy, transposed
 from derive.derivation import Definition, Equal, Holds, IsGradient, IsMinimum, NoMinimum, Reason, Section, Work, rule
 from derive.errors import NotDerivable
 from derive.topics import headings
+from derive.topics.counterexample import SMALL, at, some_point
 from derive.topics.objective import Objective
 from derive.worlds import Formulas
 
@@ -46,7 +49,9 @@ ROOT = rule("with a root", "every positive definite {0} is such a product")
 INVERSE_NAMED = rule("the inverse by a name", "it stands for {0} one to one, and the objective is studied in it")
 BY_STAGES = rule("in two stages", "first in {0} for any {1}, then in {1}: together this is the {2}")
 UNPROVED = rule("only checked numerically", "derive found no proof that it is the {0}")
+OPEN = rule("no closed form found", "derive found no closed form: {0}")
 NO_BOUND = rule("a direction without bound in vectors", "along any direction {0} it {1} without bound")
+LOOKS, WRONG = 12, 1e-9  # data at which second derivatives are looked at; of the largest, what is no rounding
 
 
 @dataclass(frozen=True)
@@ -267,8 +272,33 @@ def single(problem: Any, kind: str) -> Section:
             return work.claim(minimum(problem, "convex"), BY_LAGRANGE, (word, unknown), True).section()
         if abs(bend.sign) == 2 and problem.constraint is None:
             return no_bound(problem, unknown, bend, work, word)
+    if not others and problem.constraint is None and bends_away(problem, unknown):
+        return Section(
+            "No closed form", (), Reason(OPEN, (f"whether the stationary point is the {kind} depends on the data",))
+        )
     work = replace(work, heading=f"The {kind}")
     return work.claim(minimum(problem, ""), UNPROVED, (kind,), True).section()
+
+
+def bends_away(problem: Any, unknown: Any) -> bool:
+    """Whether the second derivatives of a quadratic objective have the wrong sign in some direction for some data."""
+    if not is_array(unknown) or unknown.shape[1] != 1:
+        return False
+    try:
+        matrix = hessian(target_of(problem), unknown)
+    except NotDerivable:
+        return False
+    chance, world = random.Random(1), Formulas((), problem.free.domains)
+    for _ in range(LOOKS):
+        values = some_point([matrix], world, chance, SMALL)
+        try:
+            found = at(matrix, world, values)
+            lowest = np.linalg.eigvalsh(problem.sign * np.array(found.tolist(), dtype=float))[0]
+        except (NotDerivable, ArithmeticError, TypeError, ValueError):
+            continue
+        if lowest < -WRONG * abs(np.array(found.tolist(), dtype=float)).max():
+            return True
+    return False
 
 
 def minimum(problem: Any, proof: str) -> IsMinimum:

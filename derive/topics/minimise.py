@@ -12,12 +12,13 @@ from derive.derivation import Derivation, Reason, Section, Work, rule
 from derive.errors import GivenError, NotDerivable
 from derive.problem.types import Equation, Formula, SymbolNames
 from derive.topics.extremum import Extremum, has_arrays, need_unknowns
+from derive.topics.extremum_proof import OPEN
 from derive.topics.objective import away_from, holding, kinks_of
 from derive.topics.one_unknown import one_unknown_derivation
 from derive.topics.quadratic_sums import quadratic_derivation
 from derive.topics.registry import questions
 from derive.topics.several_unknowns import several_unknowns_derivation
-from derive.topics.stationary import OPEN, Stationary, stationary_derivation
+from derive.topics.stationary import Stationary, stationary_derivation
 
 DIFFERENTIATE = rule("derivative of the objective", "differentiate")
 

@@ -21,13 +21,25 @@ from derive.algebra.naming import without
 from derive.algebra.nodes import Gradient, Map, Mean, Slot, Total, add, filled, is_array, matmul, transpose
 from derive.algebra.notation import text
 from derive.algebra.tidy import tidy
-from derive.derivation import Answer, Claim, Derivation, Equal, IsStationary, NoMinimum, Reason, Section, Work, rule
+from derive.derivation import (
+    Answer,
+    Claim,
+    Derivation,
+    Equal,
+    IsMinimum,
+    IsStationary,
+    NoMinimum,
+    Reason,
+    Section,
+    Work,
+    rule,
+)
 from derive.errors import NotDerivable
 from derive.topics import headings
 from derive.topics.conditions import conditions_section, drawn_by, inverse_steps
 from derive.topics.counterexample import SMALL, TINY, at, some_point
 from derive.topics.extremum import value_answers
-from derive.topics.extremum_proof import CURVATURE, letter, proof_sections
+from derive.topics.extremum_proof import CURVATURE, OPEN, letter, proof_sections
 from derive.topics.objective import Objective, definition_section, gradient_section, opening
 from derive.topics.one_unknown import path_to
 from derive.worlds import Formulas
@@ -47,7 +59,6 @@ NEWTON = rule("Newton step", "one Newton step, from any {0} at which the Hessian
 VALUE = rule("the value at the stationary point", "the {0}: the objective there")
 SINGULAR = 24  # points at which a Hessian is looked at for an inverse
 LONG = 110  # signs up to which a value is shown
-OPEN = rule("no closed form found", "derive found no closed form: {0}")
 NO_ZERO = rule("no entry of the derivative is zero", "no entry of the derivative in {0} has a zero")
 EVERY_ENTRY = rule("an end of every entry", "the same for every entry: it tends to what is {0} than all values")
 HOW = {"invert": INVERT, "divide": DIVIDE, "entries": ENTRIES, "scalar": SCALAR, "between": BETWEEN}
@@ -238,8 +249,9 @@ def stationary_derivation(problem: Stationary, heading: str) -> Derivation:
 
 
 def is_best(sections: list[Section]) -> bool:
-    """Whether the point is what was asked for: not where there is none."""
-    return not any(isinstance(step.claim, NoMinimum) for section in sections for step in section.steps)
+    """Whether the point is what was asked for: not where there is none, or where nobody claims it."""
+    kinds = [type(step.claim) for section in sections for step in section.steps]
+    return NoMinimum not in kinds and IsMinimum in kinds
 
 
 def value_section(problem: Stationary, kind: str) -> tuple[Section, Any] | None:

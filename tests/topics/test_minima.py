@@ -321,3 +321,9 @@ def test_a_question_that_is_left_open_twice_is_told_twice(tmp_path: Path) -> Non
     asked = "minimise: {objective: abs(x - 1), over: x}\n  - minimise: {objective: abs(x - 2), over: x}"
     found = solved(tmp_path, "{x: scalar}", asked)
     assert all(d.sections[-1].remark for d in found.derivations) and len(found.derivations) == 2
+
+
+def test_a_form_of_any_matrix_is_not_said_to_have_a_minimum(tmp_path: Path) -> None:
+    solution = solved(tmp_path, "{A: 'matrix(n, n)', w: vector(n)}", "minimise: {objective: w @ A @ w, over: w}")
+    assert verify(solution).passed
+    assert not claims(solution, IsMinimum) and not answers(solution)
