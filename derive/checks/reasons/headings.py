@@ -90,7 +90,8 @@ class Headed:
         if not tag or tag[0] not in OF_LAYERS:
             return None
         path = tag[2] if tag[0] in BEHIND_A_NUMBER else tag[1]
-        listed = getattr(getattr(self.given, "network", None), "layers", None)
+        alone = getattr(self.given, "layer", None)
+        listed = getattr(getattr(self.given, "network", None), "layers", None) or (alone and (alone,))
         return place_at(listed, self.stack.layers, path.split(".")[0] if outermost else path) if path else None
 
 
