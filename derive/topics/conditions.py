@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from sympy import Basic, Eq, Gt, Lt, Ne
-from sympy.matrices.expressions import MatMul, ZeroMatrix
+from sympy.matrices.expressions import MatMul, Transpose, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from derive.algebra import arrays
@@ -84,7 +84,8 @@ def gram_factor(matrix: Any) -> Any:
         return None
     chain = terms[0][1]
     middle = len(chain) // 2
-    if middle != 1 or not isinstance(chain[-1], MatrixSymbol) or chain[0] != transposed(chain[-1]):
+    last = chain[-1].args[0] if isinstance(chain[-1], Transpose) else chain[-1]
+    if middle != 1 or not isinstance(last, MatrixSymbol) or chain[0] != transposed(chain[-1]):
         return None
     probe = MatrixSymbol("_", matrix.shape[1], 1)
     if len(chain) == 3:

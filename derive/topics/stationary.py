@@ -245,7 +245,9 @@ def stationary_derivation(problem: Stationary, heading: str) -> Derivation:
         sections.append(value[0])
         answers += value_answers(problem.at_point, problem.objective_name, value[1], kind)
     drawn = drawn_by(conditions)
-    return Derivation(heading, tuple(_widened(section, problem, drawn) for section in sections), answers)
+    ranks = tuple(array.shape[1] for array in drawn if is_array(array) and array.shape[1].is_Symbol)
+    small = ranks or problem.small
+    return Derivation(heading, tuple(_widened(section, small, drawn) for section in sections), answers)
 
 
 def is_best(sections: list[Section]) -> bool:
@@ -312,13 +314,13 @@ def _is_quadratic(target: Any, unknown: Any) -> bool:
         return False
 
 
-def _widened(section: Section, problem: Stationary, conditions: tuple[Any, ...]) -> Section:
+def _widened(section: Section, small: tuple[Any, ...], conditions: tuple[Any, ...]) -> Section:
     """The section with its sizes such that the inverses exist, and its points drawn by the conditions."""
     steps = []
     for step in section.steps:
         world = step.claim.world
         if isinstance(world, Formulas):
-            world = replace(world, small=problem.small, conditions=conditions)
+            world = replace(world, small=small, conditions=conditions)
             step = replace(step, claim=replace(step.claim, world=world))
         steps.append(step)
     return replace(section, steps=tuple(steps))

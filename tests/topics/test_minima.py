@@ -327,3 +327,15 @@ def test_a_form_of_any_matrix_is_not_said_to_have_a_minimum(tmp_path: Path) -> N
     solution = solved(tmp_path, "{A: 'matrix(n, n)', w: vector(n)}", "minimise: {objective: w @ A @ w, over: w}")
     assert verify(solution).passed
     assert not claims(solution, IsMinimum) and not answers(solution)
+
+
+def test_the_shortest_of_all_solutions(tmp_path: Path) -> None:
+    """A'(AA')^-1 b, where the rows of A are independent: NumPy's pseudo-inverse."""
+    question = "minimise: {objective: norm(x)**2, over: x, subject_to: A @ x == b}"
+    solution = solved(tmp_path, "{A: 'matrix(m, n)', x: vector(n), b: vector(m)}", question)
+    assert verify(solution).passed and claims(solution, IsMinimum)
+    rows, right = np.array([[1.0, 2.0, -1.0], [0.5, 0.0, 3.0]]), np.array([[1.0], [2.0]])
+    value = answers(solution)["x"]
+    symbols = {s.name: s for s in value.free_symbols if isinstance(s, MatrixSymbol)}
+    known = Bindings({symbols["A"]: torch.tensor(rows), symbols["b"]: torch.tensor(right)}, "")
+    assert np.allclose(evaluate(value, known).numpy(), np.linalg.pinv(rows) @ right)

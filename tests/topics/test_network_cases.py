@@ -394,3 +394,9 @@ def test_a_figure_says_how_often_a_layer_is_repeated() -> None:
     assert drawn is not None and isinstance(drawn.claim, IsDrawn) and judge(drawn.claim).passed
     figure = chain_figure(drawn.claim)
     assert [(box.size, box.times) for box in figure.boxes] == [((4,), 1), ((4,), 10), ((1,), 1)]
+
+
+@pytest.mark.parametrize("first", ["{embedding: {words: 7, size: 3}}", "{rnn: 2}"])
+def test_a_sequence_is_flattened_position_after_position(tmp_path: Path, first: str) -> None:
+    given_ = f"  network: {{input: {4 if 'embedding' in first else [4, 2]}, layers: [{first}, flatten, {{dense: 2}}]}}\n  loss: mse"
+    all_hold(solved(tmp_path, given_, "shapes, forward, backward, parameters"))

@@ -14,7 +14,6 @@ from derive.algebra.nodes import Largest, Quotient, Terms, matmul, transpose
 from derive.catalogue.layers.base import Layer, Shape, image
 from derive.catalogue.layers.convolution import reach
 from derive.catalogue.registry import layers
-from derive.errors import NotDerivable
 from derive.problem.types import Padding, Pair
 
 
@@ -137,8 +136,9 @@ class Flatten(Layer):
         if len(step.place.shape) == 1:
             step.result("a", step.x)
             return
-        if len(step.place.shape) != 3:
-            raise NotDerivable("forward equations of flatten on a sequence in matrix notation")
+        if len(step.place.shape) == 2:  # a sequence: a row for each position
+            step.result("a", Reshaped(step.x, Integer(1), Integer(prod(step.place.shape))))
+            return
         step.image()
         if step.place.shape[1:] == (1, 1):
             step.result("a", step.x)

@@ -349,6 +349,13 @@ def better(c: Cited) -> str:
     return "higher" if c.claim.is_maximum else "lower"
 
 
+def is_of_the_constraint(c: Cited) -> bool:
+    if is_value(c.right):
+        return True
+    shown = [side for s in c.before for side in sides_of(s.claim) if s.reason.rule.name == "Lagrange function"]
+    return any(c.right == part for side in shown for part in parts(side))
+
+
 def value_at_the_end(c: Cited) -> bool:
     """The line before gives the quantity, at the end, the value that it is bounded by here."""
     before = c.before[-1].claim if c.before else None
@@ -492,7 +499,12 @@ STATIONARY = {
             for s in c.before[-3:]
         ),
     ),
-    "the constraint": claims(Equal) & here & about_nothing & ~left(is_name) & right(is_value) & ~right(is_zero),
+    "the constraint": claims(Equal)
+    & here
+    & about_nothing
+    & ~left(is_name)
+    & Predicate("the right side is a value, or stands in the Lagrange function", is_of_the_constraint)
+    & ~right(is_zero),
     "Lagrange function": claims(Equal, Definition) & here & about_nothing & left(is_name) & right(is_a(Add)),
     "second derivatives of the objective": claims(Equal) & here & about_nothing & left(is_a(arrays.Hessian)),
     "as a quadratic form": claims(Equal)
