@@ -297,11 +297,12 @@ class _Reader:
         if base.is_array:
             return words.entrywise(lambda b: b**power, base)
         if base.expr.is_number and power.is_number:
-            if base.expr == 0 and power <= 0:
+            size = abs(magnitude(base.expr))
+            if size == 0 and power <= 0:
                 raise self.fault(node, "0 to this power")
             if base.expr.is_negative and not power.is_Integer:
                 raise self.fault(node, "there is no such power among the real numbers")
-            if base.expr != 0 and abs(math.log10(max(abs(magnitude(base.expr)), 1e-300))) * float(abs(power)) > 300:
+            if size != 0 and abs(math.log10(size)) * float(abs(power)) > 300:
                 raise self.fault(node, "this number is too large or too small to be computed with")
         return Value(Pow(base.expr, power))
 

@@ -317,7 +317,7 @@ DIFFERENTIALS: tuple[Fault, ...] = (
         "algebra/differentials.py",
         "return total_of([change(arg, changes) for arg in expr.args])",
         "return total_of([change(arg, changes) for arg in expr.args[1:]])",
-        "matrix-calculus/logistic-newton",
+        "matrix-calculus/ridge",
     ),
     Fault(
         "entrywise: a sign",
