@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from sympy import Add, Gt, Integer, Mul, Symbol, Tuple
 from derive.clock import TimeIsUp, within
 from derive.parcels import packed
 from derive.pipeline import vocabulary, work_out
-from derive.problem.model import Problem
+from derive.problem.model import Given, Problem
 from derive.problem.read import read_problem
 from derive.workers import Limits, work_out_all
 
@@ -28,7 +29,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def asks(path: str, derive: Any, given: Any) -> Problem:
     """A problem whose question is a function that a worker can run."""
-    return Problem(path, path, path, given, (SimpleNamespace(name=path, derive=derive),))
+    return Problem(path, path, path, Given(), (SimpleNamespace(name=path, derive=partial(calls, derive, given)),))
+
+
+def calls(function: Any, argument: Any, _: Given) -> Any:
+    return function(argument)
 
 
 def told(found: Any) -> str:
@@ -146,7 +151,7 @@ def test_every_kind_of_claim_is_printed_the_same_after_its_way(tmp_path: Path) -
 SCRIPT = """
 import time
 from types import SimpleNamespace
-from derive.problem.model import Problem
+from derive.problem.model import Given, Problem
 from derive.workers import Limits, work_out_all
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sympy import IndexedBase
+from sympy import Basic, IndexedBase
 
 from derive.algebra.arrays import Unit
 from derive.algebra.names import Form, forms_of
-from derive.algebra.nodes import is_array
+from derive.algebra.nodes import At, is_array
 from derive.checks.judges import judge
 from derive.checks.quantities import Quantity, quantity_of, symbols_in
 from derive.derivation import Definition, Equal, IsGradient, Solution, Step, World
@@ -46,6 +46,12 @@ class Meaning:
     expr: Any = None
 
 
+def _is_put_in(claim: Any, meaning: Meaning) -> bool:
+    """Whether the claim says itself that the symbol has this value in it: y at u = 1."""
+    nodes = [node for side in getattr(claim, "sides", ()) if isinstance(side, Basic) for node in side.atoms(At)]
+    return any((meaning.symbol, meaning.expr) in zip(n.args[1::2], n.args[2::2], strict=False) for n in nodes)
+
+
 @dataclass
 class _Table:
     """What the names of a problem have been seen to stand for."""
@@ -71,7 +77,8 @@ class _Table:
                 yield f"'{name}' stands for two quantities: {_said(meanings[0])}, and {_said(meanings[1])}"
                 continue
             for meaning in meanings:
-                yield from self.means(name, meaning)
+                if not _is_put_in(step.claim, meaning):
+                    yield from self.means(name, meaning)
 
     # how it is printed
 

@@ -113,6 +113,14 @@ def sum_of_elements(expr: Any) -> Any:
     return terms if all(map(is_name, terms)) else None
 
 
+def has_one_element(c: Cited) -> bool:
+    """One number, or one example of a loss that sums over the classes of each."""
+    outputs = c.world.outputs
+    is_nested = isinstance(outputs[0], tuple)
+    examples = len(outputs) if is_nested else 1
+    return len(flat(c.world.targets)) == 1 or (c.world.loss.on == "classes" and examples == 1)
+
+
 def all_elements(c: Cited, divided: bool) -> bool:
     terms = sum_of_elements(c.right)
     if terms is None or len(c.about) != 1 or not same(c.about[0], len(terms)):
@@ -249,7 +257,7 @@ TABLE = {
     & is_tagged(("loss",))
     & about_nothing
     & right(is_name)
-    & Predicate("there is one element", lambda c: len(flat(c.world.targets)) == 1),
+    & Predicate("there is one element", has_one_element),
     "mean over rows": claims(Equal)
     & loss
     & is_tagged(("loss",))
