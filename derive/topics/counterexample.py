@@ -83,7 +83,7 @@ def violating_point(lower: Any, upper: Any, strict: bool, world: Formulas) -> Va
     for _, values in sorted(seen, key=lambda pair: -float(pair[0]))[:CLIMBERS]:
         top = _climbed(values, excess, world)
         if _judged(fails, top) and is_allowed(top, world):
-            return _shortened(top, fails)
+            return _shortened(top, lambda v: fails(v) and is_allowed(v, world) and _in_domains(v, world))
     return None
 
 
@@ -275,6 +275,11 @@ def _climbed(values: Values, excess: Callable[[Values], Any], world: Formulas) -
             else:
                 steps[s] = steps[s] / 4
     return values
+
+
+def _in_domains(values: Values, world: Formulas) -> bool:
+    """Whether every number is in its symbol's domain."""
+    return all(is_array(v) or _is_in(v, domain_of(s, world)) for s, v in values.items())
 
 
 def _shortened(values: Values, fails: Callable[[Values], bool]) -> Values:

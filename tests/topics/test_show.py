@@ -258,7 +258,10 @@ def test_a_range_of_numbers_is_the_domain_of_a_statement(tmp_path: Path, monkeyp
     assert isinstance(claim, Holds) and verdict.strength == "proved"
 
 
-@pytest.mark.parametrize("statement", ["r**2 < 1/2", "g > 1", "g <= 1000"])
+@pytest.mark.parametrize("statement", ["r**2 < 1/2", "r**2 <= 0.999", "g > 1", "g <= 1000"])
 def test_a_false_statement_about_a_range_is_refuted_inside_it(tmp_path: Path, monkeypatch: Any, statement: str) -> None:
     monkeypatch.setattr("tests.topics.test_show.SYMBOLS", SYMBOLS + ", r: 'range(-1, 1)', g: at_least(1)")
-    assert isinstance(last(tmp_path, statement)[0], Refuted)
+    claim = last(tmp_path, statement)[0]
+    assert isinstance(claim, Refuted)
+    values = {str(symbol): value for symbol, value in claim.world.definitions}
+    assert -1 < values.get("r", 0) < 1 and values.get("g", 1) >= 1
